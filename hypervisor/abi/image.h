@@ -18,14 +18,20 @@
 /**
  * struct hv_image_header - offset 0 of the image
  *
- * The module's trampoline, one per-CPU call with interrupts off: switch to the page tables that the module built in pages of its own
- * (hypervisor memory at virt_base, and the trampoline's own page at its Linux address), load the stack pointer
- * virt_base + core_size + (cpu + 1) * percpu_size, and call virt_base + entry with
- *   RDI = logical CPU, RSI = CR3 of Linux, RDX = RSP of Linux, all callee-saved registers as Linux had them on the
- *   Linux stack.
- * The hypervisor continues Linux, now as root cell, at trampoline_virt + resume_offset with RAX = 0, CR3 and RSP as
- * given, or returns there natively with a negative error, the same on each CPU. Leaving (CELL_HC_DISABLE)
- * needs no help of the trampoline's but its page mapped.
+ * The module's trampoline is code in one page of its text, which both sets of page tables map at its Linux address. It
+ * runs once per CPU, interrupts off, EFER.SVME set by the module. GIF (AMD APM vol.2 15.17) stays 0 wherever the page
+ * tables do not match the IDT, so that no NMI can hit the gap.
+ *
+ * Enter: push the callee-saved registers, DS and ES; RSP and CR3 of Linux to R13 and R12; CLGI; load the boot page tables
+ * (built by the module in pages of its own: hypervisor memory at virt_base, the trampoline's page at its Linux address),
+ * RSP = virt_base + core_size + (cpu + 1) * percpu_size; call virt_base + entry with RDI = logical CPU, RSI = CR3 of
+ * Linux, RDX = RSP of Linux. If the call returns, EAX is a negative error, the same on each CPU: load CR3 from R12, RSP
+ * from R13, STGI and fall into "resume". If it succeeds, Linux goes on, now as root cell, at trampoline_virt + resume_offset
+ * with RAX = 0 and CR3, RSP as given; no other register is kept. "resume" pops all that was pushed and returns RAX.
+ *
+ * Leave: push the same; RSP and CR3 to R13 and R12; RAX = CELL_HC_DISABLE; VMMCALL. RAX not 0: still root cell, go to
+ * "resume". RAX 0: the CPU is native behind the VMMCALL, with Linux' registers but the hypervisor's CR3, RSP and GIF = 0:
+ * load CR3 from R12, RSP from R13, STGI, go to "resume". The module clears EFER.SVME and VM_HSAVE_PA afterwards.
  */
 struct hv_image_header {
 	char signature[8];	  /**< HV_IMAGE_SIGNATURE */

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One emulated machine: starts QEMU, runs commands in it through the agent (agent.c), and ends it.
+
+Its folder holds three logs: console.log (Linux, COM2), hypervisor.log (COM1), cell.log (COM3). A machine has one
+deadline; whoever waits for it gets Hung when that has passed, or Died when QEMU ended by itself.
+"""
+import ctypes
+import json
+import os
+import selectors
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+KERNEL_ARGUMENTS = ('console=ttyS1,115200 quiet loglevel=5 mitigations=off audit=0 apparmor=0 selinux=0 cryptomgr.notests '
+                    'no_timer_check tsc=reliable raid=noautodetect net.ifnames=0 oops=panic panic=-1 '
+                    'systemd.show_status=0')
+LOGS = ['hypervisor.log', 'console.log', 'cell.log']
+PR_SET_PDEATHSIG = 1
+
+
+class Hung(Exception):
+    """The deadline passed."""
+
+
+class Died(Exception):
+    """QEMU ended before the command did."""
+
+
+def die_with_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Machine:
+    """A booting machine; use it in a with statement, so that QEMU ends in any case.
+
+    options: qemu, cpu, cpus, memory, reserve (SIZE$ADDRESS or none), append (kernel arguments), share (folder or None),
+    timeout (seconds, 0: none).
+    """
+
+    def __init__(self, image, folder, options):
+        self.folder = folder
+        self.options = options
+        self.deadline = time.monotonic() + options.timeout if options.timeout else None
+        self.agent, agent_end = socket.socketpair()
+        self.monitor, monitor_end = socket.socketpair()
+        self.received = b''
+        ends = [agent_end.fileno(), monitor_end.fileno()]
+        with open(folder / 'qemu.log', 'wb') as log:
+            self.qemu = subprocess.Popen(self._command_line(image, *ends), stdin=subprocess.DEVNULL, stdout=log,
+                                         stderr=log, pass_fds=ends, preexec_fn=die_with_parent, start_new_session=True)
+        agent_end.close()
+        monitor_end.close()
+
+    def _command_line(self, image, agent, monitor):
+        options = self.options
+        arguments = KERNEL_ARGUMENTS
+        if options.reserve != 'none':
+            arguments += f' memmap={options.reserve}'
+        command = [options.qemu, '-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', options.cpu,
+                   '-smp', str(options.cpus), '-m', options.memory, '-nodefaults', '-display', 'none', '-no-reboot',
+                   '-kernel', str(image.vmlinux), '-initrd', str(image.initramfs),
+                   '-append', f'{arguments} {options.append}',
+                   '-chardev', f'socket,id=monitor,fd={monitor}', '-mon', 'chardev=monitor,mode=control',
+                   '-chardev', f'socket,id=agent,fd={agent}', '-device', 'virtio-serial-pci',
+                   '-device', 'virtserialport,nr=1,chardev=agent']
+        for layer in [image.debian, image.project]:
+            command += ['-drive', f'file={layer},if=virtio,format=raw,readonly=on']
+        for log in LOGS:
+            command += ['-serial', f'file:{self.folder / log}']
+        if options.share:
+            command += ['-virtfs', f'local,path={options.share},mount_tag=share,security_model=none,multidevs=remap']
+        return command
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.qemu.kill()
+        self.qemu.wait()
+
+    def wait_until_booted(self):
+        """Return once the agent answers and systemd has nothing left to start."""
+        self._send('P', b'boot')
+        while self._receive() != ('P', b'boot'):
+            pass
+        script = 'timeout 60 systemctl is-system-running --wait >/dev/null'
+        if self.options.share:
+            script += ('; mkdir -p /share && '
+                       'mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=none share /share')
+        if self.run(script, lambda data: None, lambda data: None) and self.options.share:
+            raise Died('cannot mount /share')
+
+    def run(self, command, out, error):
+        """Run a command, hand its output to out and error, return its exit status."""
+        self._send('R', command.encode())
+        while True:
+            kind, data = self._receive()
+            if kind == 'O':
+                out(data)
+            elif kind == 'E':
+                error(data)
+            elif kind == 'X':
+                return struct.unpack('<I', data)[0]
+
+    def run_on_terminal(self, command, keyboard, screen):
+        """Run a command on a terminal of its own that is shown on ours, return its exit status."""
+        def size():
+            columns, rows = os.get_terminal_size(keyboard)
+            return struct.pack('<HH', rows, columns)
+
+        signal.signal(signal.SIGWINCH, lambda *_: self._send('W', size()))
+        self._send('T', size() + command.encode())
+        try:
+            while True:
+                kind, data = self._receive(keyboard)
+                if kind == 'O':
+                    os.write(screen, data)
+                elif kind == 'X':
+                    return struct.unpack('<I', data)[0]
+        finally:
+            signal.signal(signal.SIGWINCH, signal.SIG_DFL)
+
+    def save_registers(self):
+        """Write the registers of all CPUs to registers.log: where does a machine that hangs stand?"""
+        request = {'execute': 'human-monitor-command', 'arguments': {'command-line': 'info registers -a'}}
+        self.monitor.settimeout(5)
+        self.monitor.sendall(b'{"execute": "qmp_capabilities"}' + json.dumps(request).encode())
+        with self.monitor.makefile() as answers:
+            for line in answers:
+                text = json.loads(line).get('return')
+                if text:
+                    (self.folder / 'registers.log').write_text(text.replace('\r', ''))
+                    return
+
+    def _send(self, kind, data):
+        try:
+            self.agent.sendall(struct.pack('<II', ord(kind), len(data)) + data)
+        except BrokenPipeError:
+            pass  # The next receive says so.
+
+    def _receive(self, keyboard=None):
+        """The next frame (kind, data) of the agent; what is typed at the keyboard meanwhile goes to it."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.agent, selectors.EVENT_READ)
+            if keyboard is not None:
+                selector.register(keyboard, selectors.EVENT_READ)
+            while True:
+                if len(self.received) >= 8:
+                    kind, length = struct.unpack('<II', self.received[:8])
+                    if len(self.received) >= 8 + length:
+                        data, self.received = self.received[8:8 + length], self.received[8 + length:]
+                        return chr(kind), data
+                left = None if self.deadline is None else self.deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    raise Hung()
+                for key, _ in selector.select(left):
+                    if key.fileobj is self.agent:
+                        self._read_agent()
+                    else:
+                        self._send('I', os.read(keyboard, 4096))
+
+    def _read_agent(self):
+        try:
+            data = self.agent.recv(1 << 20)
+        except ConnectionResetError:
+            data = b''
+        if not data:
+            raise Died()
+        self.received += data

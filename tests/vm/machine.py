@@ -26,7 +26,19 @@ class Hung(Exception):
 
 
 class Died(Exception):
-    """QEMU ended before the command did."""
+    """QEMU ended before the command did, or for the reason in the text."""
+
+
+def add_machine_options(parser):
+    """Add the options that describe a machine to an argument parser."""
+    add = parser.add_argument
+    add('--cpus', type=int, default=4, help='number of CPUs (4)')
+    add('--cpu', metavar='MODEL', default='qemu64,+svm,+npt,+rdrand', help='CPU model and features (%(default)s)')
+    add('--memory', metavar='SIZE', default='1536M', help='RAM (%(default)s)')
+    add('--reserve', metavar='SIZE$ADDR', default='82M$0x3a000000',
+        help='RAM kept from Linux for hypervisor and cells, or none (%(default)s)')
+    add('--append', metavar='ARGS', default='', help='more arguments for the kernel')
+    add('--qemu', metavar='BIN', default='qemu-system-x86_64', help='emulator (%(default)s)')
 
 
 def die_with_parent():
@@ -36,14 +48,13 @@ def die_with_parent():
 class Machine:
     """A booting machine; use it in a with statement, so that QEMU ends in any case.
 
-    options: qemu, cpu, cpus, memory, reserve (SIZE$ADDRESS or none), append (kernel arguments), share (folder or None),
-    timeout (seconds, 0: none).
+    options: those of add_machine_options(), and share: a folder for /share, or None. Set deadline (monotonic clock) any time.
     """
 
     def __init__(self, image, folder, options):
         self.folder = folder
         self.options = options
-        self.deadline = time.monotonic() + options.timeout if options.timeout else None
+        self.deadline = None
         self.agent, agent_end = socket.socketpair()
         self.monitor, monitor_end = socket.socketpair()
         self.received = b''
@@ -91,7 +102,7 @@ class Machine:
             script += ('; mkdir -p /share && '
                        'mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=none share /share')
         if self.run(script, lambda data: None, lambda data: None) and self.options.share:
-            raise Died('cannot mount /share')
+            raise Died(': cannot mount /share')
 
     def run(self, command, out, error):
         """Run a command, hand its output to out and error, return its exit status."""
@@ -134,6 +145,12 @@ class Machine:
                 if text:
                     (self.folder / 'registers.log').write_text(text.replace('\r', ''))
                     return
+
+    def last_words(self, lines=15):
+        """What the consoles of Linux and of the hypervisor said last, as lines of text."""
+        for log in ['console.log', 'hypervisor.log']:
+            said = (self.folder / log).read_text(errors='replace').splitlines()[-lines:]
+            yield from (f'{log}: {line}' for line in said)
 
     def _send(self, kind, data):
         try:

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# For scenario scripts inside the test machine: test cases that are reported as TAP, waiting, a look at the kernel log.
+#
+#   . /share/lib.sh
+#   check "dbus answers" busctl status org.freedesktop.DBus
+#   is "$(nproc)" 4 "four CPUs are online"
+#   finish
+
+tap_count=0
+tap_failed=0
+
+# A line of explanation; reads standard input without arguments.
+diag() {
+	if [ $# -gt 0 ]; then
+		printf '# %s\n' "$*"
+	else
+		sed 's/^/# /'
+	fi
+}
+
+pass() {
+	tap_count=$((tap_count + 1))
+	printf 'ok %d - %s\n' "$tap_count" "$1"
+}
+
+fail() {
+	tap_count=$((tap_count + 1))
+	tap_failed=1
+	printf 'not ok %d - %s\n' "$tap_count" "$1"
+}
+
+# skip DESCRIPTION REASON
+skip() {
+	tap_count=$((tap_count + 1))
+	printf 'ok %d - %s # SKIP %s\n' "$tap_count" "$1" "$2"
+}
+
+# check DESCRIPTION COMMAND...: the command succeeds; what it printed is shown if it does not. It runs in a subshell.
+check() {
+	tap_what=$1
+	shift
+	if tap_said=$("$@" 2>&1); then
+		pass "$tap_what"
+	else
+		fail "$tap_what"
+		diag "failed: $*"
+		printf '%s\n' "$tap_said" | diag
+		return 1
+	fi
+}
+
+# refused DESCRIPTION COMMAND...: the command fails, and says so itself: a signal or a missing command is no refusal.
+refused() {
+	tap_what=$1
+	shift
+	tap_status=0
+	tap_said=$("$@" 2>&1) || tap_status=$?
+	if [ "$tap_status" -gt 0 ] && [ "$tap_status" -lt 126 ]; then
+		pass "$tap_what"
+	else
+		fail "$tap_what"
+		diag "exit status $tap_status: $*"
+		printf '%s\n' "$tap_said" | diag
+		return 1
+	fi
+}
+
+# is GOT WANTED DESCRIPTION
+is() {
+	if [ "$1" = "$2" ]; then
+		pass "$3"
+	else
+		fail "$3"
+		diag "got:    $1"
+		diag "wanted: $2"
+		return 1
+	fi
+}
+
+# matches TEXT REGEX DESCRIPTION (grep -E)
+matches() {
+	if printf '%s\n' "$1" | grep -qE -e "$2"; then
+		pass "$3"
+	else
+		fail "$3"
+		diag "no match for: $2"
+		printf '%s\n' "$1" | diag
+		return 1
+	fi
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds. Give it room: the host is slow, and only a hang should end it.
+wait_for() {
+	tap_end=$(($(date +%s) + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$(date +%s)" -lt "$tap_end" ] || return 1
+		sleep 0.1
+	done
+}
+
+# The journal of a unit since boot, oldest first, messages only.
+journal_of() {
+	journalctl --no-pager --quiet --boot --output=cat --unit="$1"
+}
+
+SPLATS='WARNING:|BUG:|Oops|Call Trace|general protection|unable to handle|stalls? on CPU|self-detected stall|rcu.*stall'
+SPLATS="$SPLATS|soft lockup|hard LOCKUP|blocked for more than|nobody cared|NMI received for unknown reason|Bad page"
+
+no_splats() {
+	! dmesg | grep -E "$SPLATS"
+}
+
+# Close the scenario: the kernel has nothing to complain about, and this many cases were run.
+finish() {
+	check "no kernel warning, oops or stall" no_splats || dmesg | tail -n 60 | diag
+	printf '1..%d\n' "$tap_count"
+	exit "$tap_failed"
+}

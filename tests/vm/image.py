@@ -4,21 +4,18 @@
 The Debian layer is made once and changes with this file only. The project layer is what `meson install` puts into it, the
 guest/ folder, the agent, and the module index over both; it is packed again whenever its content changed.
 """
-import fcntl
 import hashlib
 import lzma
 import os
-import re
 import shutil
 import struct
-import subprocess
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+from build import BUILD, BuildError, compile_project, kernel_release, locked, progress, tool
+
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-CACHE = ROOT / 'build/vm'
+CACHE = BUILD / 'vm'
 
 PACKAGES = '''
 systemd systemd-sysv dbus polkitd kmod udev iproute2 procps jq strace
@@ -44,25 +41,6 @@ modprobe@efi_pstore.service modprobe@fuse.service modprobe@loop.service modprobe
 
 INITRAMFS_MODULES = ['virtio_pci', 'virtio_blk', 'virtio_console', 'squashfs', 'overlay']
 MODULES = INITRAMFS_MODULES + ['9p', '9pnet_virtio', 'autofs4', 'kvm-amd', 'msr', 'cpuid']
-
-
-class ImageError(Exception):
-    """Something that the image needs could not be made; the text says what."""
-
-
-def progress(text):
-    print(f'vm: {text}', file=sys.stderr, flush=True)
-
-
-def tool(*command, **options):
-    """Run a tool quietly; show all it said if it fails."""
-    command = [str(word) for word in command]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          **options)
-    if done.returncode:
-        sys.stderr.write(done.stdout)
-        raise ImageError(f'`{" ".join(command[:4])} ...` failed with status {done.returncode}')
-    return done.stdout
 
 
 def digest(*parts):
@@ -101,10 +79,12 @@ def remove(path):
         path.unlink(missing_ok=True)
 
 
-def kernel_release():
-    """The newest stock kernel whose headers are installed, as the kernel module is built with these."""
-    headers = tool('dpkg-query', '-W', '-f', '${Depends}', 'linux-headers-amd64')
-    return re.search(r'linux-headers-(\S+)', headers).group(1)
+def download_package(name, folder):
+    try:
+        tool('apt-get', '-qq', 'download', name, cwd=folder)
+    except BuildError:
+        tool('apt-get', '-qq', 'update')
+        tool('apt-get', '-qq', 'download', name, cwd=folder)
 
 
 def extract_vmlinux(bzimage):
@@ -113,7 +93,7 @@ def extract_vmlinux(bzimage):
     offset, length = struct.unpack_from('<II', bzimage, 0x248)
     payload = bzimage[(setup_sectors + 1) * 512 + offset:][:length]
     if not payload.startswith(b'\xfd7zXZ\0'):
-        raise ImageError('the kernel image is not compressed with xz')
+        raise BuildError('the kernel image is not compressed with xz')
     return lzma.LZMADecompressor().decompress(payload)
 
 
@@ -145,7 +125,7 @@ def make_kernel(release):
     with made_anew(kernel) as new:
         whole = new / 'whole'
         whole.mkdir(parents=True)
-        tool('apt-get', '-qq', 'download', f'linux-image-{release}', cwd=new)
+        download_package(f'linux-image-{release}', new)
         deb = next(new.glob('*.deb'))
         tool('dpkg-deb', '-x', deb, whole)
         deb.unlink()
@@ -220,16 +200,6 @@ def make_debian(kernel, release):
     return debian
 
 
-def build_project(build, release):
-    """Compile the tree; what meson and ninja have to say is progress."""
-    headers = f'/usr/src/linux-headers-{release}'
-    if not (build / 'build.ninja').exists():
-        progress(f'setting up {build}')
-        tool('meson', 'setup', '--prefix=/usr', '--sysconfdir=/etc', '--localstatedir=/var', f'-Dkdir={headers}', build, ROOT)
-    if subprocess.run(['ninja', '-C', str(build)], stdin=subprocess.DEVNULL, stdout=sys.stderr).returncode:
-        raise ImageError('the project does not build')
-
-
 def make_agent():
     source = HERE / 'agent.c'
     agent = CACHE / f'agent-{digest(source.read_text())}'
@@ -285,13 +255,12 @@ def make_project(build, kernel, release):
 class Image:
     """What one boot needs; making it waits for any other run that is at it."""
 
-    def __init__(self, build, compile_project=True):
+    def __init__(self, build, compile_first=True):
+        if compile_first:
+            compile_project(build)
         CACHE.mkdir(parents=True, exist_ok=True)
-        with open(CACHE / 'lock', 'w') as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked('vm'):
             release = kernel_release()
-            if compile_project:
-                build_project(build, release)
             kernel = make_kernel(release)
             self.vmlinux = kernel / 'vmlinux'
             self.initramfs = make_initramfs(kernel, release)

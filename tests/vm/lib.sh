@@ -104,6 +104,11 @@ journal_of() {
 	journalctl --no-pager --quiet --boot --output=cat --unit="$1"
 }
 
+# cell_key KEYS: type at the UART of the cell (COM3, which is wired to COM4).
+cell_key() {
+	printf '%s' "$1" >/dev/ttyS3
+}
+
 SPLATS='WARNING:|BUG:|Oops|Call Trace|general protection|unable to handle|stalls? on CPU|self-detected stall|rcu.*stall'
 SPLATS="$SPLATS|soft lockup|hard LOCKUP|blocked for more than|nobody cared|NMI received for unknown reason|Bad page"
 

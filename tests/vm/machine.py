@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """One emulated machine: starts QEMU, runs commands in it through the agent (agent.c), and ends it.
 
-Its folder holds three logs: console.log (Linux, COM2), hypervisor.log (COM1), cell.log (COM3). A machine has one
-deadline; whoever waits for it gets Hung when that has passed, or Died when QEMU ended by itself.
+Its folder holds three logs: hypervisor.log (COM1), console.log (Linux, COM2), cell.log (what a cell sends on COM3). COM4
+(/dev/ttyS3) is wired to COM3: Linux reads there what the cell sends, and what Linux writes the cell receives.
+A machine has one deadline; whoever waits for it gets Hung when that has passed, or Died when QEMU ended by itself.
 """
 import ctypes
 import json
@@ -18,6 +19,7 @@ KERNEL_ARGUMENTS = ('console=ttyS1,115200 quiet loglevel=5 mitigations=off audit
                     'no_timer_check tsc=reliable raid=noautodetect net.ifnames=0 oops=panic panic=-1 '
                     'systemd.show_status=0')
 LOGS = ['hypervisor.log', 'console.log', 'cell.log']
+CABLE_BYTES = 4096  # that may wait in the cable between COM3 and COM4
 PR_SET_PDEATHSIG = 1
 
 
@@ -55,17 +57,36 @@ class Machine:
         self.folder = folder
         self.options = options
         self.deadline = None
+        self.received = b''
+        self.selector = selectors.DefaultSelector()
         self.agent, agent_end = socket.socketpair()
         self.monitor, monitor_end = socket.socketpair()
-        self.received = b''
-        ends = [agent_end.fileno(), monitor_end.fileno()]
+        self.cell, cell_end = socket.socketpair()
+        self.line, line_end = socket.socketpair()
+        self.selector.register(self.agent, selectors.EVENT_READ, self._read_agent)
+        self._connect(self.cell, self.line)
+        self._connect(self.line, self.cell)
+        ends = [agent_end, monitor_end, cell_end, line_end]
+        numbers = [end.fileno() for end in ends]
         with open(folder / 'qemu.log', 'wb') as log:
-            self.qemu = subprocess.Popen(self._command_line(image, *ends), stdin=subprocess.DEVNULL, stdout=log,
-                                         stderr=log, pass_fds=ends, preexec_fn=die_with_parent, start_new_session=True)
-        agent_end.close()
-        monitor_end.close()
+            self.qemu = subprocess.Popen(self._command_line(image, *numbers), stdin=subprocess.DEVNULL, stdout=log,
+                                         stderr=log, pass_fds=numbers, preexec_fn=die_with_parent,
+                                         start_new_session=True)
+        for end in ends:
+            end.close()
 
-    def _command_line(self, image, agent, monitor):
+    def _connect(self, source, target):
+        """Carry bytes from one serial port to another; those that nobody takes are lost, as on any cable."""
+        def carry():
+            try:
+                target.send(source.recv(CABLE_BYTES), socket.MSG_DONTWAIT)
+            except OSError:
+                pass
+
+        source.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CABLE_BYTES)
+        self.selector.register(source, selectors.EVENT_READ, carry)
+
+    def _command_line(self, image, agent, monitor, cell, line):
         options = self.options
         arguments = KERNEL_ARGUMENTS
         if options.reserve != 'none':
@@ -79,8 +100,13 @@ class Machine:
                    '-device', 'virtserialport,nr=1,chardev=agent']
         for layer in [image.debian, image.project]:
             command += ['-drive', f'file={layer},if=virtio,format=raw,readonly=on']
-        for log in LOGS:
-            command += ['-serial', f'file:{self.folder / log}']
+        hypervisor_log, console_log, cell_log = [self.folder / log for log in LOGS]
+        for number, port, irq, backend in [(1, 0x3f8, 4, f'file,path={hypervisor_log}'),
+                                           (2, 0x2f8, 3, f'file,path={console_log}'),
+                                           (3, 0x3e8, 4, f'socket,fd={cell},logfile={cell_log}'),
+                                           (4, 0x2e8, 5, f'socket,fd={line}')]:
+            command += ['-chardev', f'{backend},id=com{number}',
+                        '-device', f'isa-serial,chardev=com{number},iobase={port:#x},irq={irq}']
         if options.share:
             command += ['-virtfs', f'local,path={options.share},mount_tag=share,security_model=none,multidevs=remap']
         return command
@@ -91,13 +117,16 @@ class Machine:
     def __exit__(self, *_):
         self.qemu.kill()
         self.qemu.wait()
+        self.selector.close()
+        for end in [self.agent, self.monitor, self.cell, self.line]:
+            end.close()
 
     def wait_until_booted(self):
         """Return once the agent answers and systemd has nothing left to start."""
         self._send('P', b'boot')
         while self._receive() != ('P', b'boot'):
             pass
-        script = 'timeout 60 systemctl is-system-running --wait >/dev/null'
+        script = 'timeout 60 systemctl is-system-running --wait >/dev/null; stty -F /dev/ttyS3 raw -echo'
         if self.options.share:
             script += ('; mkdir -p /share && '
                        'mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=none share /share')
@@ -123,15 +152,17 @@ class Machine:
             return struct.pack('<HH', rows, columns)
 
         signal.signal(signal.SIGWINCH, lambda *_: self._send('W', size()))
+        self.selector.register(keyboard, selectors.EVENT_READ, lambda: self._send('I', os.read(keyboard, 4096)))
         self._send('T', size() + command.encode())
         try:
             while True:
-                kind, data = self._receive(keyboard)
+                kind, data = self._receive()
                 if kind == 'O':
                     os.write(screen, data)
                 elif kind == 'X':
                     return struct.unpack('<I', data)[0]
         finally:
+            self.selector.unregister(keyboard)
             signal.signal(signal.SIGWINCH, signal.SIG_DFL)
 
     def save_registers(self):
@@ -158,26 +189,19 @@ class Machine:
         except BrokenPipeError:
             pass  # The next receive says so.
 
-    def _receive(self, keyboard=None):
-        """The next frame (kind, data) of the agent; what is typed at the keyboard meanwhile goes to it."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.agent, selectors.EVENT_READ)
-            if keyboard is not None:
-                selector.register(keyboard, selectors.EVENT_READ)
-            while True:
-                if len(self.received) >= 8:
-                    kind, length = struct.unpack('<II', self.received[:8])
-                    if len(self.received) >= 8 + length:
-                        data, self.received = self.received[8:8 + length], self.received[8 + length:]
-                        return chr(kind), data
-                left = None if self.deadline is None else self.deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    raise Hung()
-                for key, _ in selector.select(left):
-                    if key.fileobj is self.agent:
-                        self._read_agent()
-                    else:
-                        self._send('I', os.read(keyboard, 4096))
+    def _receive(self):
+        """The next frame of the agent: (kind, data)."""
+        while True:
+            if len(self.received) >= 8:
+                kind, length = struct.unpack('<II', self.received[:8])
+                if len(self.received) >= 8 + length:
+                    data, self.received = self.received[8:8 + length], self.received[8 + length:]
+                    return chr(kind), data
+            left = None if self.deadline is None else self.deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise Hung()
+            for key, _ in self.selector.select(left):
+                key.data()
 
     def _read_agent(self):
         try:

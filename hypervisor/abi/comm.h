@@ -86,11 +86,11 @@ struct cell_comm {
  * exit. Whoever samples it must bound and validate each field.
  */
 struct cell_heartbeat {
-	volatile uint32_t magic;       /**< CELL_HEARTBEAT_MAGIC once the cell takes part */
-	volatile uint32_t flags;       /**< 0 */
-	volatile uint64_t counter;     /**< any change is a beat */
-	volatile uint32_t interval_ms; /**< promised interval; 0: the configuration decides */
-	volatile uint32_t status;      /**< application defined */
+	volatile uint32_t magic;	      /**< CELL_HEARTBEAT_MAGIC once the cell takes part */
+	volatile uint32_t flags;	      /**< 0 */
+	volatile uint64_t counter;	      /**< any change is a beat */
+	volatile uint32_t interval_ms;	      /**< promised interval; 0: the configuration decides */
+	volatile uint32_t status;	      /**< application defined */
 	char text[CELL_HEARTBEAT_TEXT_BYTES]; /**< NUL-terminated status text */
 } CELL_ABI_PACKED;
 

@@ -24,11 +24,11 @@
 #define CELL_SYSTEM_SIGNATURE "JHSYS" /**< five bytes, no NUL, first in a system configuration */
 #define CELL_SIGNATURE_BYTES 5
 
-#define CELL_NAME_BYTES 32	      /**< cell name, NUL included */
-#define CELL_CPU_SET_MAX_BYTES 4096   /**< largest CPU set */
-#define CELL_CONFIG_MAX_BYTES 65536   /**< offset in the first page + size of a configuration handed to "create" */
-#define CELL_IOMMU_MAX 8	      /**< IOMMU unit slots of a system configuration */
-#define CELL_ROOT_ID 0		      /**< id of the root cell */
+#define CELL_NAME_BYTES 32	    /**< cell name, NUL included */
+#define CELL_CPU_SET_MAX_BYTES 4096 /**< largest CPU set */
+#define CELL_CONFIG_MAX_BYTES 65536 /**< offset in the first page + size of a configuration handed to "create" */
+#define CELL_IOMMU_MAX 8	    /**< IOMMU unit slots of a system configuration */
+#define CELL_ROOT_ID 0		    /**< id of the root cell */
 
 /** Architecture byte of both signatures. */
 enum cell_arch { CELL_ARCH_X86 = 0, CELL_ARCH_ARM = 1, CELL_ARCH_ARM64 = 2 };
@@ -147,12 +147,12 @@ struct cell_pci_device {
 	uint8_t num_msi_vectors;
 	uint8_t msi_flags; /**< bit 0: 64-bit address, bit 1: per-vector masking */
 	uint16_t num_msix_vectors;
-	uint16_t msix_region_size;   /**< bytes */
-	uint64_t msix_address;	     /**< physical address of the MSI-X table; 0: none */
+	uint16_t msix_region_size;    /**< bytes */
+	uint64_t msix_address;	      /**< physical address of the MSI-X table; 0: none */
 	uint32_t shmem_regions_start; /**< ivshmem: index of its first memory region */
-	uint8_t shmem_dev_id;	     /**< ivshmem: own peer ID */
-	uint8_t shmem_peers;	     /**< ivshmem: maximum peers */
-	uint16_t shmem_protocol;     /**< ivshmem: protocol type */
+	uint8_t shmem_dev_id;	      /**< ivshmem: own peer ID */
+	uint8_t shmem_peers;	      /**< ivshmem: maximum peers */
+	uint16_t shmem_protocol;      /**< ivshmem: protocol type */
 } CELL_ABI_PACKED;
 
 /** struct cell_pci_cap - a range of a device's config space */
@@ -186,9 +186,9 @@ struct cell_config {
 	uint32_t num_pci_devices;
 	uint32_t num_pci_caps;
 	uint32_t num_stream_ids;
-	uint32_t vpci_irq_base;	    /**< ARM: SPI number of virtual INTA */
-	uint64_t cpu_reset_address; /**< guest-physical */
-	uint64_t msg_reply_timeout; /**< Jailhouse: polling iterations; here only "0 or not", see kmod/uapi/cell.h */
+	uint32_t vpci_irq_base;	     /**< ARM: SPI number of virtual INTA */
+	uint64_t cpu_reset_address;  /**< guest-physical */
+	uint64_t msg_reply_timeout;  /**< Jailhouse: polling iterations; here only "0 or not", see kmod/uapi/cell.h */
 	struct cell_console console; /**< handed to the cell */
 } CELL_ABI_PACKED;
 
@@ -228,13 +228,13 @@ struct cell_system {
 	char signature[CELL_SIGNATURE_BYTES]; /**< CELL_SYSTEM_SIGNATURE */
 	uint8_t architecture;
 	uint16_t revision;
-	uint32_t flags;			     /**< CELL_SYSTEM_* */
+	uint32_t flags;			      /**< CELL_SYSTEM_* */
 	struct cell_memory hypervisor_memory; /**< phys_start and size count */
 	struct cell_console debug_console;
-	uint64_t mmconfig_base;		       /**< PCI MMCONFIG; 0: none */
-	uint8_t mmconfig_end_bus;	       /**< window size = (end bus + 1) MiB */
-	uint8_t pci_is_virtual;		       /**< 1: no physical config space behind the window */
-	uint16_t pci_domain;		       /**< for a virtual controller; 0xffff: Linux chooses */
+	uint64_t mmconfig_base;	  /**< PCI MMCONFIG; 0: none */
+	uint8_t mmconfig_end_bus; /**< window size = (end bus + 1) MiB */
+	uint8_t pci_is_virtual;	  /**< 1: no physical config space behind the window */
+	uint16_t pci_domain;	  /**< for a virtual controller; 0xffff: Linux chooses */
 	struct cell_iommu iommu[CELL_IOMMU_MAX];
 	union {
 		struct cell_platform_x86 x86;

@@ -22,26 +22,27 @@
  * runs once per CPU, interrupts off, EFER.SVME set by the module. GIF (AMD APM vol.2 15.17) stays 0 wherever the page
  * tables do not match the IDT, so that no NMI can hit the gap.
  *
- * Enter: push the callee-saved registers, DS and ES; RSP and CR3 of Linux to R13 and R12; CLGI; load the boot page tables
- * (built by the module in pages of its own: hypervisor memory at virt_base, the trampoline's page at its Linux address),
- * RSP = virt_base + core_size + (cpu + 1) * percpu_size; call virt_base + entry with RDI = logical CPU, RSI = CR3 of
- * Linux, RDX = RSP of Linux. If the call returns, EAX is a negative error, the same on each CPU: load CR3 from R12, RSP
- * from R13, STGI and fall into "resume". If it succeeds, Linux goes on, now as root cell, at trampoline_virt + resume_offset
- * with RAX = 0 and CR3, RSP as given; no other register is kept. "resume" pops all that was pushed and returns RAX.
+ * Enter: push the callee-saved registers, DS and ES; RSP and CR3 of Linux to R13 and R12; CLGI; load the boot page
+ * tables (built by the module in pages of its own: hypervisor memory at virt_base, the trampoline's page at its Linux
+ * address), RSP = virt_base + core_size + (cpu + 1) * percpu_size; call virt_base + entry with RDI = logical CPU, RSI =
+ * CR3 of Linux, RDX = RSP of Linux. If the call returns, EAX is a negative error, the same on each CPU: load CR3 from
+ * R12, RSP from R13, STGI and fall into "resume". If it succeeds, Linux goes on, now as root cell, at trampoline_virt +
+ * resume_offset with RAX = 0 and CR3, RSP as given; no other register is kept. "resume" pops all that was pushed and
+ * returns RAX.
  *
  * Leave: push the same; RSP and CR3 to R13 and R12; RAX = CELL_HC_DISABLE; VMMCALL. RAX not 0: still root cell, go to
- * "resume". RAX 0: the CPU is native behind the VMMCALL, with Linux' registers but the hypervisor's CR3, RSP and GIF = 0:
- * load CR3 from R12, RSP from R13, STGI, go to "resume". The module clears EFER.SVME and VM_HSAVE_PA afterwards.
+ * "resume". RAX 0: the CPU is native behind the VMMCALL, with Linux' registers but the hypervisor's CR3, RSP and GIF =
+ * 0: load CR3 from R12, RSP from R13, STGI, go to "resume". The module clears EFER.SVME and VM_HSAVE_PA afterwards.
  */
 struct hv_image_header {
-	char signature[8];	  /**< HV_IMAGE_SIGNATURE */
-	uint64_t core_size;	  /**< bytes, BSS included, page multiple */
-	uint64_t file_size;	  /**< bytes of the image that are in the file, for a check against truncation */
-	uint64_t percpu_size;	  /**< bytes of one per-CPU block, page multiple */
-	uint64_t entry;		  /**< offset of the entry point */
-	uint64_t virt_base;	  /**< virtual address of hypervisor memory */
-	uint64_t console_offset;  /**< of struct hv_console_ring, page aligned; root may read */
-	uint64_t events_offset;	  /**< of struct hv_event_ring, page aligned; root may read */
+	char signature[8];	 /**< HV_IMAGE_SIGNATURE */
+	uint64_t core_size;	 /**< bytes, BSS included, page multiple */
+	uint64_t file_size;	 /**< bytes of the image that are in the file, for a check against truncation */
+	uint64_t percpu_size;	 /**< bytes of one per-CPU block, page multiple */
+	uint64_t entry;		 /**< offset of the entry point */
+	uint64_t virt_base;	 /**< virtual address of hypervisor memory */
+	uint64_t console_offset; /**< of struct hv_console_ring, page aligned; root may read */
+	uint64_t events_offset;	 /**< of struct hv_event_ring, page aligned; root may read */
 	/* From here on filled in by the module. */
 	uint64_t trampoline_virt; /**< Linux address of the trampoline's page */
 	uint64_t trampoline_phys; /**< its physical address */
@@ -71,23 +72,23 @@ enum hv_event_type {
 	HV_EVENT_STARTED = 2,
 	HV_EVENT_LOADABLE = 3,
 	HV_EVENT_DESTROYED = 4,
-	HV_EVENT_CPU_PARKED = 5, /**< a CPU violated; cause, address, registers tell how */
+	HV_EVENT_CPU_PARKED = 5,  /**< a CPU violated; cause, address, registers tell how */
 	HV_EVENT_CELL_FAILED = 6, /**< all CPUs of the cell are parked */
-	HV_EVENT_REFUSED = 7,	 /**< a management call was refused; text names the resource */
+	HV_EVENT_REFUSED = 7,	  /**< a management call was refused; text names the resource */
 };
 
 /** Why a CPU was parked; address is a guest-physical address, port, MSR number... as said. */
 enum hv_cause {
 	HV_CAUSE_NONE = 0,
-	HV_CAUSE_MMIO = 1,	 /**< address: guest-physical */
-	HV_CAUSE_PIO = 2,	 /**< address: port */
-	HV_CAUSE_MSR = 3,	 /**< address: MSR number */
-	HV_CAUSE_CR = 4,	 /**< address: control register number */
-	HV_CAUSE_XSETBV = 5,	 /**< address: XCR number */
+	HV_CAUSE_MMIO = 1,	  /**< address: guest-physical */
+	HV_CAUSE_PIO = 2,	  /**< address: port */
+	HV_CAUSE_MSR = 3,	  /**< address: MSR number */
+	HV_CAUSE_CR = 4,	  /**< address: control register number */
+	HV_CAUSE_XSETBV = 5,	  /**< address: XCR number */
 	HV_CAUSE_INSTRUCTION = 6, /**< forbidden or not decodable; address: instruction pointer */
 	HV_CAUSE_TRIPLE_FAULT = 7,
-	HV_CAUSE_APIC = 8,	 /**< address: APIC register number (x2APIC numbering) */
-	HV_CAUSE_OTHER = 9,	 /**< address: the exit code */
+	HV_CAUSE_APIC = 8,  /**< address: APIC register number (x2APIC numbering) */
+	HV_CAUSE_OTHER = 9, /**< address: the exit code */
 };
 
 /** struct hv_event - one entry of the event ring */
@@ -102,8 +103,8 @@ struct hv_event {
 	uint32_t access;       /**< bits 7:0 width in bytes, bit 8: write, bit 9: fetch */
 	uint64_t address;      /**< see enum hv_cause */
 	char name[CELL_NAME_BYTES];
-	char text[96];	    /**< NUL-terminated, for people */
-	uint64_t regs[20];  /**< RAX RBX RCX RDX RSI RDI RBP RSP R8-R15 RIP RFLAGS CR0 CR3; 0 without CPU */
+	char text[96];	   /**< NUL-terminated, for people */
+	uint64_t regs[20]; /**< RAX RBX RCX RDX RSI RDI RBP RSP R8-R15 RIP RFLAGS CR0 CR3; 0 without CPU */
 	uint8_t reserved[48];
 };
 
@@ -120,7 +121,7 @@ struct hv_event {
 struct hv_event_ring {
 	volatile uint64_t last_seq; /**< newest complete entry, 0: none */
 	uint64_t reserved;
-	char refusal[240];	    /**< text of the last refused management call */
+	char refusal[240]; /**< text of the last refused management call */
 	uint8_t pad[128];
 	struct hv_event slot[HV_EVENT_SLOTS];
 };

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The hypervisor's own address space and descriptor tables. */
+#ifndef X86_HOST_H
+#define X86_HOST_H
+
+#include <hv/cell.h>
+
+/** host_init() - build the page tables (W^X, guard pages); first CPU. 0 or -errno */
+int host_init(void);
+
+/** host_init_cpu() - load them and our GDT, TSS, IDT on this CPU */
+void host_init_cpu(struct pcpu *cpu);
+
+/** host_map_device() - map device registers uncached, for good; NULL: no memory */
+void *host_map_device(paddr_t phys, u64 size);
+
+/** host_memory() - where hypervisor memory is */
+paddr_t host_memory_phys(void);
+u64 host_memory_size(void);
+
+/** Exception vectors' stubs, 8 bytes each, see entry.S. */
+extern const u8 exception_stubs[];
+
+#endif

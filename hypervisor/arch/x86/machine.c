@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The x86 machine: what setup calls, the rings and pages that root sees, and what no cell may have. */
+#include <image.h>
+#include <hv/arch.h>
+#include <hv/pool.h>
+#include <hv/print.h>
+#include "apic.h"
+#include "asm.h"
+#include "host.h"
+#include "vcpu.h"
+
+struct hv_console_ring console_ring __attribute__((aligned(4096)));
+struct hv_event_ring event_ring __attribute__((aligned(4096)));
+u64 host_phys_offset; /* physical minus virtual address of hypervisor memory, for entry.S */
+
+static u8 *zero_page;
+
+paddr_t arch_zero_page(void)
+{
+	return arch_virt_to_phys(zero_page);
+}
+
+int arch_init(void)
+{
+	int err = vendor_check();
+
+	host_phys_offset = host_memory_phys() - HV_BASE;
+	if (!err)
+		err = host_init();
+	if (!err)
+		err = apic_init();
+	if (!err)
+		err = vendor_init();
+	if (err)
+		return err;
+	zero_page = pool_alloc(1);
+	return zero_page ? 0 : -ENOMEM;
+}
+
+static int show_ring(const void *ring, u64 size)
+{
+	paddr_t phys = arch_virt_to_phys(ring);
+
+	return paging_map(&root_cell.stage2, phys, phys, PAGE_ALIGN(size), ACCESS_READ, false);
+}
+
+/* Root reads zeros where we are, but for the rings; and its writes to the local APIC come to us. */
+int arch_init_root(void)
+{
+	paddr_t start = host_memory_phys();
+	int err = 0;
+
+	for (u64 offset = 0; !err && offset < host_memory_size(); offset += PAGE_SIZE)
+		err = paging_map(&root_cell.stage2, start + offset, arch_zero_page(), PAGE_SIZE, ACCESS_READ, false);
+	if (!err && system_config->flags & CELL_SYSTEM_VIRTUAL_CONSOLE)
+		err = show_ring(&console_ring, sizeof(console_ring));
+	if (!err)
+		err = show_ring(&event_ring, sizeof(event_ring));
+	return err;
+}
+
+const char *arch_reserved(paddr_t start, u64 size)
+{
+	if (start < host_memory_phys() + host_memory_size() && host_memory_phys() < start + size)
+		return "hypervisor memory";
+	if (start < XAPIC_BASE + PAGE_SIZE && XAPIC_BASE < start + size)
+		return "local APIC";
+	return NULL;
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* I/O ports: the permission maps of root and cells, and the few ports that are moderated. */
+#include <image.h>
+#include <hv/arch.h>
+#include <hv/pool.h>
+#include <hv/print.h>
+#include <hv/string.h>
+#include "asm.h"
+#include "vcpu.h"
+
+#define IO_BITMAP_PAGES 3 /* AMD APM vol.2 15.10.1: 12 KiB, the last one for accesses that wrap around */
+#define PORT_KBD 0x64
+#define PORT_POST 0x80
+#define PORT_PCI_ADDRESS 0xcf8
+#define PORT_PCI_DATA 0xcfc
+#define PM_TIMER_PORTS 4
+
+static void trap_ports(u8 *bitmap, u32 base, u32 length, bool trap)
+{
+	for (u32 port = base; port < base + length && port <= 0xffff; port++) {
+		if (trap)
+			bitmap[port / 8] |= 1 << (port % 8);
+		else
+			bitmap[port / 8] &= ~(1 << (port % 8));
+	}
+}
+
+static bool config_has_port(const struct cell_config *config, u32 port)
+{
+	const struct cell_pio *pio;
+
+	for_each_pio (pio, config)
+		if (port >= pio->base && port < (u32)pio->base + pio->length)
+			return true;
+	return false;
+}
+
+/* Ports that more than one cell may use because they are moderated or harmless. */
+static bool port_is_common(u32 port)
+{
+	u16 pm_timer = system_config->x86.pm_timer_port;
+
+	return port == PORT_KBD || port == PORT_POST || (port >= PORT_PCI_ADDRESS && port < PORT_PCI_DATA + 4) ||
+	       (pm_timer && port >= pm_timer && port < (u32)pm_timer + PM_TIMER_PORTS);
+}
+
+static bool root_has_port(u32 port)
+{
+	return !(root_cell.arch.io_bitmap[port / 8] & 1 << (port % 8));
+}
+
+static int check_ports(const struct cell *cell)
+{
+	const struct cell_pio *pio;
+
+	for_each_pio (pio, cell->config)
+		for (u32 port = pio->base; port < (u32)pio->base + pio->length && port <= 0xffff; port++)
+			if (!port_is_common(port) && !root_has_port(port))
+				return refuse(-EBUSY, "cell %s: port 0x%x is not root's", cell->name, port);
+	return 0;
+}
+
+int arch_cell_init(struct cell *cell)
+{
+	u16 pm_timer = system_config->x86.pm_timer_port;
+	const struct cell_pio *pio;
+	u8 *bitmap;
+	int err = cell == &root_cell ? 0 : check_ports(cell);
+
+	if (err)
+		return err;
+	bitmap = pool_alloc(IO_BITMAP_PAGES);
+	if (!bitmap)
+		return refuse(-ENOMEM, "cell %s: no pages left for the port map", cell->name);
+	cell->arch.io_bitmap = bitmap;
+	memset(bitmap, 0xff, IO_BITMAP_PAGES * PAGE_SIZE);
+	for_each_pio (pio, cell->config)
+		trap_ports(bitmap, pio->base, pio->length, false);
+	if (pm_timer)
+		trap_ports(bitmap, pm_timer, PM_TIMER_PORTS, false);
+	if (cell != &root_cell) {
+		trap_ports(bitmap, PORT_KBD, 1, true);
+		trap_ports(bitmap, PORT_POST, 1, true);
+		trap_ports(bitmap, PORT_PCI_ADDRESS, 8, true);
+	}
+	return 0;
+}
+
+void arch_cell_exit(struct cell *cell)
+{
+	pool_free(cell->arch.io_bitmap, IO_BITMAP_PAGES);
+	cell->arch.io_bitmap = NULL;
+}
+
+void arch_cell_take(const struct cell *cell)
+{
+	const struct cell_pio *pio;
+
+	for_each_pio (pio, cell->config)
+		for (u32 port = pio->base; port < (u32)pio->base + pio->length; port++)
+			if (!port_is_common(port))
+				trap_ports(root_cell.arch.io_bitmap, port, 1, true);
+}
+
+void arch_cell_give(const struct cell *cell)
+{
+	const struct cell_pio *pio;
+
+	for_each_pio (pio, cell->config)
+		for (u32 port = pio->base; port < (u32)pio->base + pio->length; port++)
+			if (config_has_port(root_cell.config, port))
+				trap_ports(root_cell.arch.io_bitmap, port, 1, false);
+}
+
+static void set_result(struct vcpu_regs *regs, u8 size, u32 value)
+{
+	if (size == 4)
+		regs->rax = value;
+	else
+		regs->rax = (regs->rax & ~((1UL << size * 8) - 1)) | (value & ((1UL << size * 8) - 1));
+}
+
+/* Config mechanism 1 without a device behind it: reads all ones (abi 4.9). */
+static bool pci_port(struct pcpu *cpu, struct vcpu_regs *regs, const struct port_access *io)
+{
+	if (io->port == PORT_PCI_ADDRESS && io->size == 4) {
+		if (io->in)
+			regs->rax = cpu->cell->arch.pci_address;
+		else
+			cpu->cell->arch.pci_address = (u32)regs->rax;
+		return true;
+	}
+	if (io->port < PORT_PCI_DATA || !io->in)
+		return false;
+	set_result(regs, io->size, 0xffffffffU);
+	return true;
+}
+
+/* The keyboard controller can reset the machine (0xfe) and switch A20 (0xd1). */
+static bool kbd_port(const struct pcpu *cpu, struct vcpu_regs *regs, const struct port_access *io)
+{
+	u8 value = (u8)regs->rax;
+
+	if (!config_has_port(cpu->cell->config, PORT_KBD) || io->size != 1)
+		return false;
+	if (io->in) {
+		set_result(regs, 1, port_read8(PORT_KBD));
+		return true;
+	}
+	if (value == 0xd1 || value >= 0xf0)
+		return false;
+	port_write8(PORT_KBD, value);
+	return true;
+}
+
+bool handle_port(struct pcpu *cpu, struct vcpu_regs *regs, const struct port_access *io, struct violation *v)
+{
+	cpu->stats[CELL_STAT_X86_PIO]++;
+	if (!io->string && cpu->cell != &root_cell) {
+		if (io->port == PORT_POST && io->size == 1)
+			return true;
+		if (io->port == PORT_KBD && kbd_port(cpu, regs, io))
+			return true;
+		if (io->port >= PORT_PCI_ADDRESS && io->port < PORT_PCI_DATA + 4 && pci_port(cpu, regs, io))
+			return true;
+	}
+	*v = (struct violation){ HV_CAUSE_PIO, io->size | (io->in ? 0 : HV_EVENT_WRITE), io->port,
+				 io->in ? "read of a port" : "write to a port" };
+	return false;
+}
+
+void arch_cell_fill_comm(const struct cell *cell, struct cell_comm *comm)
+{
+	comm->x86.pm_timer_port = system_config->x86.pm_timer_port;
+	comm->x86.num_cpus = cpu_set_weight(&cell->cpus);
+	comm->x86.tsc_khz = system_config->x86.tsc_khz;
+	comm->x86.apic_khz = system_config->x86.apic_khz;
+}

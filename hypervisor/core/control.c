@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Control of other CPUs: suspend, resume, and the end of a CPU that violated.
+ *
+ * A suspended CPU spins in control_wait(), so whoever suspended it may change what it owns. Nobody waits for a lock
+ * that is held across control_suspend(): control_lock is only ever tried, or two CPUs could wait for each other.
+ */
+#include <image.h>
+#include <hv/arch.h>
+#include <hv/control.h>
+#include <hv/print.h>
+
+struct spinlock control_lock;
+
+void control_suspend(struct cell *cell)
+{
+	unsigned int id;
+
+	for_each_cpu (id, &cell->cpus) {
+		struct pcpu *cpu = pcpu_of(id);
+
+		if (cpu == this_cpu())
+			continue;
+		WRITE_ONCE(cpu->shared.suspend, 1);
+		memory_barrier();
+		arch_kick(cpu);
+	}
+	for_each_cpu (id, &cell->cpus) {
+		struct pcpu *cpu = pcpu_of(id);
+
+		while (cpu != this_cpu() && !READ_ONCE(cpu->shared.suspended))
+			cpu_relax();
+	}
+	memory_barrier();
+}
+
+void control_resume(struct cell *cell)
+{
+	unsigned int id;
+
+	memory_barrier();
+	for_each_cpu (id, &cell->cpus)
+		WRITE_ONCE(pcpu_of(id)->shared.suspend, 0);
+	/* Or the next control_suspend() could take the old answer for its own. */
+	for_each_cpu (id, &cell->cpus)
+		while (READ_ONCE(pcpu_of(id)->shared.suspended))
+			cpu_relax();
+}
+
+void control_wait(struct pcpu *cpu)
+{
+	if (READ_ONCE(cpu->shared.suspend)) {
+		WRITE_ONCE(cpu->shared.suspended, 1);
+		while (READ_ONCE(cpu->shared.suspend))
+			cpu_relax();
+		memory_barrier();
+		WRITE_ONCE(cpu->shared.suspended, 0);
+	}
+	if (cpu->shared.flush) {
+		cpu->shared.flush = 0;
+		arch_flush(cpu);
+	}
+	if (cpu->shared.park) {
+		cpu->shared.park = 0;
+		arch_park(cpu);
+	}
+	if (cpu->shared.start) {
+		cpu->shared.start = 0;
+		arch_start(cpu);
+	}
+}
+
+static bool all_failed(const struct cell *cell)
+{
+	unsigned int id;
+
+	for_each_cpu (id, &cell->cpus)
+		if (!READ_ONCE(pcpu_of(id)->shared.failed))
+			return false;
+	return true;
+}
+
+static void print_regs(const struct pcpu *cpu)
+{
+	static const char names[20][6] = { "RAX", "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "RSP", "R8",  "R9",
+					   "R10", "R11", "R12", "R13", "R14", "R15", "RIP", "RFL", "CR0", "CR3" };
+	u64 regs[20];
+
+	arch_get_regs(cpu, regs);
+	for (unsigned int i = 0; i < 20; i++)
+		print("%s=%016llx%s", names[i], (unsigned long long)regs[i], i % 4 == 3 ? "\n" : " ");
+}
+
+void control_violation(struct pcpu *cpu, const struct violation *v)
+{
+	struct cell *cell = cpu->cell;
+
+	print("cell %s: CPU %u parked: %s at 0x%llx (%u bytes)\n", cell->name, cpu->id, v->what,
+	      (unsigned long long)v->address, v->access & 0xff);
+	print_regs(cpu);
+	event_parked(cpu, v);
+
+	WRITE_ONCE(cpu->shared.failed, 1);
+	memory_barrier();
+	arch_park(cpu);
+	if (cell != &root_cell && all_failed(cell) && cell_set_state(cell, CELL_STATE_FAILED) != CELL_STATE_FAILED) {
+		event_cell(HV_EVENT_CELL_FAILED, cell);
+		print("cell %s: failed\n", cell->name);
+	}
+	event_announce();
+}

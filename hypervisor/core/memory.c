@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A cell's memory: ownership checks, the cell's stage-2, and the moves of regions between root and cell.
+ *
+ * Root's stage-2 is the record of who owns what: a page is root's if root's tables map it to itself.
+ */
+#include <hv/arch.h>
+#include <hv/memory.h>
+#include <hv/print.h>
+#include <hv/string.h>
+
+unsigned int mem_access(const struct cell_memory *mem)
+{
+	unsigned int access = 0;
+
+	if (mem->flags & CELL_MEM_READ)
+		access |= ACCESS_READ;
+	if (mem->flags & CELL_MEM_WRITE)
+		access |= ACCESS_WRITE;
+	if (mem->flags & CELL_MEM_EXECUTE)
+		access |= ACCESS_EXECUTE;
+	if (mem->flags & CELL_MEM_IO)
+		access |= ACCESS_DEVICE;
+	return access;
+}
+
+/* The region moves between root and cell. */
+static bool changes_hands(const struct cell_memory *mem)
+{
+	return mem->size && !mem_is_subpage(mem) && !(mem->flags & (CELL_MEM_COMM_REGION | CELL_MEM_ROOTSHARED));
+}
+
+static bool is_ram(const struct cell_memory *mem)
+{
+	const u64 all = CELL_MEM_READ | CELL_MEM_WRITE | CELL_MEM_EXECUTE;
+
+	return (mem->flags & (all | CELL_MEM_IO)) == all;
+}
+
+static bool overlap(u64 a, u64 a_size, u64 b, u64 b_size)
+{
+	return a < b + b_size && b < a + a_size;
+}
+
+/* Root's rights to the whole range; -1 if a page of it is not root's. */
+static int root_access(paddr_t start, u64 size, paddr_t *ret_missing)
+{
+	unsigned int access = ACCESS_RWX | ACCESS_DEVICE;
+	paddr_t end = start + size;
+
+	while (start < end) {
+		struct paging_entry e;
+
+		if (!paging_lookup(&root_cell.stage2, start, &e) || e.address != start) {
+			*ret_missing = start;
+			return -1;
+		}
+		access &= e.access;
+		start += e.left;
+	}
+	return access;
+}
+
+static int check_region(const struct cell_config *config, const struct cell_memory *mem)
+{
+	unsigned int index = mem - config_memory(config);
+	unsigned long long start = mem->phys_start, size = mem->size;
+	const char *reserved;
+	paddr_t missing;
+	int access;
+
+	if (mem->flags & CELL_MEM_COMM_REGION) {
+		if (mem->size != PAGE_SIZE || mem->virt_start & ~PAGE_MASK)
+			return refuse(-EINVAL, "cell %s: memory region %u: a communication region is one page",
+				      config->name, index);
+		return 0;
+	}
+	if (start + size < start || mem->virt_start + size < mem->virt_start ||
+	    (!mem_is_subpage(mem) && start & ~PAGE_MASK))
+		return refuse(-EINVAL, "cell %s: memory region %u (0x%llx+0x%llx): bad range", config->name, index,
+			      start, size);
+	reserved = arch_reserved(start, size);
+	if (reserved)
+		return refuse(-EBUSY, "cell %s: memory region %u (0x%llx+0x%llx): touches the %s", config->name, index,
+			      start, size, reserved);
+	access = root_access(start & PAGE_MASK, PAGE_ALIGN(start + size) - (start & PAGE_MASK), &missing);
+	if (access < 0)
+		return refuse(-EBUSY, "cell %s: memory region %u (0x%llx+0x%llx): 0x%llx is not root's", config->name,
+			      index, start, size, (unsigned long long)missing);
+	if (mem_access(mem) & ~access & ACCESS_RWX)
+		return refuse(-EPERM, "cell %s: memory region %u (0x%llx+0x%llx): more rights than root has",
+			      config->name, index, start, size);
+	return 0;
+}
+
+int memory_check(const struct cell_config *config)
+{
+	const struct cell_memory *mem;
+
+	for_each_mem (mem, config) {
+		int err = mem->size ? check_region(config, mem) : 0;
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int memory_map_regions(struct cell *cell)
+{
+	const struct cell_memory *mem;
+
+	for_each_mem (mem, cell->config) {
+		paddr_t phys = mem->phys_start;
+		int err;
+
+		if (!mem->size || mem_is_subpage(mem))
+			continue;
+		if (mem->flags & CELL_MEM_COMM_REGION)
+			phys = arch_virt_to_phys(cell->comm);
+		err = paging_map(&cell->stage2, mem->virt_start, phys, mem->size, mem_access(mem),
+				 !(mem->flags & CELL_MEM_NO_HUGEPAGES));
+		if (err)
+			return refuse(err, "cell %s: memory region %u: cannot map 0x%llx+0x%llx", cell->name,
+				      (u32)(mem - config_memory(cell->config)), (unsigned long long)mem->virt_start,
+				      (unsigned long long)mem->size);
+	}
+	return 0;
+}
+
+int memory_split_root(const struct cell *cell)
+{
+	const struct cell_memory *mem;
+
+	for_each_mem (mem, cell->config) {
+		int err = changes_hands(mem) ? paging_split(&root_cell.stage2, mem->phys_start, mem->size) : 0;
+
+		if (err)
+			return refuse(err, "cell %s: no pages left to split root's page tables", cell->name);
+	}
+	return 0;
+}
+
+static bool selected(const struct cell_memory *mem, bool loadable_only)
+{
+	return changes_hands(mem) && (!loadable_only || mem->flags & CELL_MEM_LOADABLE);
+}
+
+void memory_take(const struct cell *cell, bool loadable_only)
+{
+	const struct cell_memory *mem;
+
+	for_each_mem (mem, cell->config)
+		if (selected(mem, loadable_only))
+			paging_unmap(&root_cell.stage2, mem->phys_start, mem->size);
+}
+
+/* Map the part of a region that lies in one of root's. */
+static void give_part(const struct cell_memory *mem, const struct cell_memory *root_mem)
+{
+	paddr_t start = MAX(mem->phys_start, root_mem->phys_start);
+	paddr_t end = MIN(mem->phys_start + mem->size, root_mem->phys_start + root_mem->size);
+
+	if (paging_map(&root_cell.stage2, start, start, end - start, mem_access(root_mem),
+		       !(root_mem->flags & CELL_MEM_NO_HUGEPAGES)))
+		print("BUG: cannot return 0x%llx to root\n", (unsigned long long)start);
+}
+
+void memory_give(const struct cell *cell, bool loadable_only)
+{
+	const struct cell_memory *mem, *root_mem;
+
+	for_each_mem (mem, cell->config) {
+		if (!selected(mem, loadable_only))
+			continue;
+		for_each_mem (root_mem, root_cell.config)
+			if (!mem_is_subpage(root_mem) &&
+			    overlap(mem->phys_start, mem->size, root_mem->phys_start, root_mem->size))
+				give_part(mem, root_mem);
+	}
+}
+
+void memory_merge_root(const struct cell *cell)
+{
+	const struct cell_memory *mem;
+
+	for_each_mem (mem, cell->config)
+		if (changes_hands(mem))
+			paging_merge(&root_cell.stage2, mem->phys_start, mem->size);
+}
+
+void memory_clear(const struct cell *cell)
+{
+	const struct cell_memory *mem;
+
+	for_each_mem (mem, cell->config) {
+		if (!changes_hands(mem) || !is_ram(mem))
+			continue;
+		for (u64 offset = 0; offset < mem->size; offset += PAGE_SIZE)
+			memset(arch_temp_map(mem->phys_start + offset), 0, PAGE_SIZE);
+	}
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A cell's memory: who may have which region, and the moves between root and cell. */
+#ifndef HV_MEMORY_H
+#define HV_MEMORY_H
+
+#include <hv/cell.h>
+
+/**
+ * memory_check() - may a new cell have its regions?
+ *
+ * Each must lie page by page in what root has now, with at least the same rights, and touch nothing reserved.
+ * Return: 0, -EINVAL, -EBUSY (not root's), -EPERM (more rights than root); refused by name.
+ */
+int memory_check(const struct cell_config *config);
+
+/** memory_map_regions() - map all regions of the cell's configuration; 0, -EINVAL, -ENOMEM, -ERANGE */
+int memory_map_regions(struct cell *cell);
+
+/** memory_split_root() - split root's stage-2 at the borders of all regions, so that the moves can't fail; or -ENOMEM
+ */
+int memory_split_root(const struct cell *cell);
+
+/** memory_take() - remove the regions that change hands from root; root's CPUs suspended */
+void memory_take(const struct cell *cell, bool loadable_only);
+
+/**
+ * memory_give() - map them in root again as root's configuration has them; root's CPUs suspended
+ *
+ * Tables are merged again only by memory_merge_root().
+ */
+void memory_give(const struct cell *cell, bool loadable_only);
+
+/** memory_merge_root() - give back root's tables that memory_split_root() made */
+void memory_merge_root(const struct cell *cell);
+
+/** memory_clear() - zero the RAM that changes hands; nobody else has it mapped */
+void memory_clear(const struct cell *cell);
+
+#endif

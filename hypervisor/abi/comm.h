@@ -73,7 +73,7 @@ struct cell_comm {
 			uint32_t vpci_irq_base;
 		} CELL_ABI_PACKED arm;
 	};
-} CELL_ABI_PACKED;
+} __attribute__((packed, aligned(4)));
 
 #define CELL_HEARTBEAT_OFFSET 0x800
 #define CELL_HEARTBEAT_MAGIC 0x31544248U /**< "HBT1" */
@@ -92,7 +92,7 @@ struct cell_heartbeat {
 	volatile uint32_t interval_ms;	      /**< promised interval; 0: the configuration decides */
 	volatile uint32_t status;	      /**< application defined */
 	char text[CELL_HEARTBEAT_TEXT_BYTES]; /**< NUL-terminated status text */
-} CELL_ABI_PACKED;
+} __attribute__((packed, aligned(8)));
 
 _Static_assert(sizeof(struct cell_comm) == 100, "abi: communication region (x86 part ends at 76)");
 _Static_assert(__builtin_offsetof(struct cell_comm, x86) == 0x40, "abi: platform part");

@@ -111,7 +111,7 @@ bool mmio_decode(const u8 *bytes, unsigned int available, bool long_code, bool c
 	case 0x88: /* MOV r/m8, r8 */
 	case 0x8a: /* MOV r8, r/m8 */
 		i.size = size = 1;
-		/* fall through */
+		__attribute__((fallthrough));
 	case 0x89: /* MOV r/m, r */
 	case 0x8b: /* MOV r, r/m */
 		i.write = !(opcode & 2);

@@ -19,7 +19,7 @@ unsigned int smp_wait_parked(unsigned int cpus, u32 timeout_ms);
  * smp_start - start all parked CPUs by INIT and SIPI
  * @entry: called on each with IDT, stack and APIC set up, interrupts off; if it returns the CPU halts
  *
- * Return: number of CPUs told to start. Context: first CPU, once.
+ * Return: number of CPUs that came up. Context: first CPU, once.
  */
 unsigned int smp_start(void (*entry)(unsigned int cpu));
 

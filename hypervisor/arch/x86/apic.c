@@ -114,6 +114,18 @@ int apic_init(void)
 	return xapic ? 0 : -ENOMEM;
 }
 
+int apic_init_cell(struct cell *cell)
+{
+	int err;
+
+	if (!x2apic)
+		return paging_map(&cell->stage2, XAPIC_BASE, XAPIC_BASE, PAGE_SIZE, ACCESS_READ | ACCESS_DEVICE, false);
+	err = paging_split(&cell->stage2, XAPIC_BASE, PAGE_SIZE);
+	if (!err)
+		paging_unmap(&cell->stage2, XAPIC_BASE, PAGE_SIZE);
+	return err;
+}
+
 static u32 own_ldr(const struct pcpu *cpu)
 {
 	return cpu->id < 8 ? 1U << (24 + cpu->id) : 0;

@@ -36,6 +36,12 @@
 int apic_init(void);
 /** apic_init_cpu() - learn this CPU's APIC ID. 0, -EIO, -ERANGE, -EBUSY */
 int apic_init_cpu(struct pcpu *cpu);
+/**
+ * apic_init_cell() - xAPIC: let the cell read the APIC page, its writes trap; x2APIC: nobody has the page
+ *
+ * Context: after the cell's regions were mapped. Return: 0 or -ENOMEM.
+ */
+int apic_init_cell(struct cell *cell);
 bool apic_x2apic(void); /**< the machine runs x2APIC */
 
 /** apic_send_nmi(), apic_send_irq() - from this CPU; ICR high of the guest is kept */

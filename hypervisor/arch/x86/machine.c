@@ -7,6 +7,7 @@
 #include "apic.h"
 #include "asm.h"
 #include "host.h"
+#include "ports.h"
 #include "vcpu.h"
 
 struct hv_console_ring console_ring __attribute__((aligned(4096)));
@@ -66,4 +67,34 @@ const char *arch_reserved(paddr_t start, u64 size)
 	if (start < XAPIC_BASE + PAGE_SIZE && XAPIC_BASE < start + size)
 		return "local APIC";
 	return NULL;
+}
+
+int arch_cell_init(struct cell *cell)
+{
+	int err = apic_init_cell(cell);
+
+	return err ? err : ports_init(cell);
+}
+
+void arch_cell_exit(struct cell *cell)
+{
+	ports_exit(cell);
+}
+
+void arch_cell_take(const struct cell *cell)
+{
+	ports_take(cell);
+}
+
+void arch_cell_give(const struct cell *cell)
+{
+	ports_give(cell);
+}
+
+void arch_cell_fill_comm(const struct cell *cell, struct cell_comm *comm)
+{
+	comm->x86.pm_timer_port = system_config->x86.pm_timer_port;
+	comm->x86.num_cpus = cpu_set_weight(&cell->cpus);
+	comm->x86.tsc_khz = system_config->x86.tsc_khz;
+	comm->x86.apic_khz = system_config->x86.apic_khz;
 }

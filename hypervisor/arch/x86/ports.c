@@ -6,6 +6,7 @@
 #include <hv/print.h>
 #include <hv/string.h>
 #include "asm.h"
+#include "ports.h"
 #include "vcpu.h"
 
 #define IO_BITMAP_PAGES 3 /* AMD APM vol.2 15.10.1: 12 KiB, the last one for accesses that wrap around */
@@ -60,7 +61,7 @@ static int check_ports(const struct cell *cell)
 	return 0;
 }
 
-int arch_cell_init(struct cell *cell)
+int ports_init(struct cell *cell)
 {
 	u16 pm_timer = system_config->x86.pm_timer_port;
 	const struct cell_pio *pio;
@@ -86,13 +87,13 @@ int arch_cell_init(struct cell *cell)
 	return 0;
 }
 
-void arch_cell_exit(struct cell *cell)
+void ports_exit(struct cell *cell)
 {
 	pool_free(cell->arch.io_bitmap, IO_BITMAP_PAGES);
 	cell->arch.io_bitmap = NULL;
 }
 
-void arch_cell_take(const struct cell *cell)
+void ports_take(const struct cell *cell)
 {
 	const struct cell_pio *pio;
 
@@ -102,7 +103,7 @@ void arch_cell_take(const struct cell *cell)
 				trap_ports(root_cell.arch.io_bitmap, port, 1, true);
 }
 
-void arch_cell_give(const struct cell *cell)
+void ports_give(const struct cell *cell)
 {
 	const struct cell_pio *pio;
 
@@ -167,12 +168,4 @@ bool handle_port(struct pcpu *cpu, struct vcpu_regs *regs, const struct port_acc
 	*v = (struct violation){ HV_CAUSE_PIO, io->size | (io->in ? 0 : HV_EVENT_WRITE), io->port,
 				 io->in ? "read of a port" : "write to a port" };
 	return false;
-}
-
-void arch_cell_fill_comm(const struct cell *cell, struct cell_comm *comm)
-{
-	comm->x86.pm_timer_port = system_config->x86.pm_timer_port;
-	comm->x86.num_cpus = cpu_set_weight(&cell->cpus);
-	comm->x86.tsc_khz = system_config->x86.tsc_khz;
-	comm->x86.apic_khz = system_config->x86.apic_khz;
 }

@@ -13,7 +13,8 @@
 
 #define CONFIG_CELL_NAME_MAX 31			    /**< characters */
 #define CONFIG_IOMMU_MAX 8			    /**< slots of a system configuration */
-#define CONFIG_FILE_MAX_BYTES (1 << 20)		    /**< largest JSON file or blob that is read */
+#define CONFIG_FILE_MAX_BYTES (4U << 20)	    /**< largest JSON file that is read */
+#define CONFIG_BLOB_MAX_BYTES 65536		    /**< largest blob that is read */
 #define CONFIG_DIRS_ENVIRONMENT "CELLD_CONFIG_PATH" /**< colon-separated folders instead of the search path */
 
 typedef enum ConfigArch {
@@ -166,10 +167,10 @@ DECLARE_STRING_TABLE(failure_action, FailureAction);
 
 /** Supervision policy; JSON keys as in the comments, all durations in microseconds. */
 typedef struct SupervisionPolicy {
-	RestartPolicy restart;		    /**< Restart, default on-failure */
-	uint64_t restart_usec;		    /**< RestartUSec: delay of the first restart, default 100 ms */
-	uint64_t restart_max_usec;	    /**< RestartMaxUSec: longest delay, default 5 s */
-	uint32_t restart_steps;		    /**< RestartSteps: restarts until the longest delay; 0: constant delay */
+	RestartPolicy restart;	   /**< Restart, default on-failure */
+	uint64_t restart_usec;	   /**< RestartUSec: delay of the first restart, default 10 ms */
+	uint64_t restart_max_usec; /**< RestartMaxUSec: longest delay, default 5 s */
+	uint32_t restart_steps;	   /**< RestartSteps: restarts until the longest delay, default 5; 0: constant */
 	uint64_t start_limit_interval_usec; /**< StartLimitIntervalUSec, default 10 s; 0: no limit */
 	uint32_t start_limit_burst;	    /**< StartLimitBurst: starts within it, default 5 */
 	uint64_t heartbeat_interval_usec;   /**< HeartbeatIntervalUSec: expected beat, 0: the cell's promise or none */
@@ -178,6 +179,8 @@ typedef struct SupervisionPolicy {
 	uint64_t shutdown_timeout_usec;	    /**< ShutdownTimeoutUSec: time to consent, default 1 s */
 	FailureAction on_failure;	    /**< OnFailure, default fail-unit */
 } SupervisionPolicy;
+
+extern const SupervisionPolicy supervision_policy_defaults;
 
 /** supervision_policy_init - the defaults above */
 void supervision_policy_init(SupervisionPolicy *policy);

@@ -334,7 +334,7 @@ u64 apic_guest_msr_read(u32 reg)
 
 void arch_kick(struct pcpu *cpu)
 {
-	__atomic_store_n(&cpu->arch.kicked, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&cpu->arch.kicks, 1, __ATOMIC_SEQ_CST);
 	apic_send_nmi(cpu->arch.apic_id);
 }
 

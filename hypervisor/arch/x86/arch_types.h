@@ -37,7 +37,7 @@ struct arch_pcpu {
 	bool wait_sipi; /**< parked */
 	bool mtrr_on;	/**< the guest wrote MTRR_DEF_TYPE.E */
 	u64 pat;	/**< as the guest reads it */
-	u32 kicked;	/**< an NMI is ours; set by others */
+	u32 kicks;	/**< NMIs of ours that this CPU has not taken yet; too many if some merged */
 	u32 init;	/**< INIT posted by another CPU of the cell */
 	u32 sipi;	/**< 0x100 | vector, posted likewise */
 	u64 gdt[8];

@@ -259,19 +259,28 @@ void arch_start(struct pcpu *cpu)
 	start_at(cpu, reset & ~0xffffUL, reset >> 4 & 0xf000, reset & 0xffff);
 }
 
-bool handle_management(struct pcpu *cpu)
+static void handle_startup(struct pcpu *cpu)
 {
-	u32 sipi;
-
-	cpu->stats[CELL_STAT_MANAGEMENT]++;
-	if (!__atomic_exchange_n(&cpu->arch.kicked, 0, __ATOMIC_SEQ_CST))
-		return false;
-	control_wait(cpu);
 	/* SIPI is posted after INIT: whoever sees it sees INIT too. */
-	sipi = __atomic_exchange_n(&cpu->arch.sipi, 0, __ATOMIC_SEQ_CST);
+	u32 sipi = __atomic_exchange_n(&cpu->arch.sipi, 0, __ATOMIC_SEQ_CST);
+
 	if (__atomic_exchange_n(&cpu->arch.init, 0, __ATOMIC_SEQ_CST) && !cpu->arch.wait_sipi && !cpu->shared.failed)
 		arch_park(cpu);
 	if (sipi && cpu->arch.wait_sipi)
 		start_at(cpu, (u64)(sipi & 0xff) << 12, (sipi & 0xff) << 8, 0);
-	return true;
+}
+
+bool handle_management(struct pcpu *cpu)
+{
+	bool ours = READ_ONCE(cpu->arch.kicks) > 0;
+
+	cpu->stats[CELL_STAT_MANAGEMENT]++;
+	if (ours)
+		__atomic_sub_fetch(&cpu->arch.kicks, 1, __ATOMIC_SEQ_CST);
+	/* Draining the APIC lets NMIs in, so whoever kicked meanwhile has to be served here. */
+	do {
+		control_wait(cpu);
+		handle_startup(cpu);
+	} while (READ_ONCE(cpu->shared.suspend) || READ_ONCE(cpu->arch.init) || READ_ONCE(cpu->arch.sipi));
+	return ours;
 }

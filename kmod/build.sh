@@ -1,0 +1,24 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Builds jailhouse.ko outside the source tree: Kbuild puts objects beside sources, so it gets links to them elsewhere.
+# Usage: build.sh KDIR SOURCE_ROOT BUILD_DIR OUTPUT
+set -eu
+
+kdir=$1 root=$2 build=$(realpath -m "$3") output=$4
+
+rm -rf "$build"
+mkdir -p "$build"
+for file in "$root"/kmod/*.[chS] "$root"/kmod/Kbuild; do
+	ln -s "$file" "$build/"
+done
+
+# The compiler is the kernel's own affair: flags for user space do not belong here.
+log=$build/build.log
+if ! env -u CC -u CFLAGS -u LDFLAGS -u MAKEFLAGS make -C "$kdir" M="$build" CELLD_TOP="$root" W=1 \
+	KCFLAGS="-Werror -fmacro-prefix-map=$build/=" modules >"$log" 2>&1; then
+	cat "$log" >&2
+	exit 1
+fi
+# BTF needs the kernel's vmlinux, which headers packages do not have.
+grep -E 'warning:|WARNING:' "$log" >&2 || true
+cp "$build/jailhouse.ko" "$output"

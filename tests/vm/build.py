@@ -24,8 +24,8 @@ def progress(text):
 def tool(*command, **options):
     """Run a tool quietly and return what it said; show that if it fails."""
     command = [str(word) for word in command]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          **options)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, **options)
     if done.returncode:
         sys.stderr.write(done.stdout)
         raise BuildError(f'`{" ".join(command[:4])} ...` failed with status {done.returncode}')
@@ -58,6 +58,8 @@ def compile_project(folder, compiler='gcc', options=()):
             tool('meson', 'setup', *again, *setup, folder, ROOT, env=os.environ | {'CC': compiler})
             stamp.write_text(wanted)
         progress(f'building {os.path.relpath(folder)}')
-        ninja = ['ninja', '--quiet', '-C', str(folder)]
-        if subprocess.run(ninja, stdin=subprocess.DEVNULL, stdout=sys.stderr).returncode:
+        ninja = subprocess.run(['ninja', '--quiet', '-C', str(folder)], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, text=True)
+        if ninja.returncode:
+            sys.stderr.write(ninja.stdout)
             raise BuildError('the project does not build')

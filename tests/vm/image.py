@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Builds what the test machine boots: kernel, initramfs, a Debian layer and a project layer, cached under build/vm.
 
-The Debian layer is made once and changes with this file only. The project layer is what `meson install` puts into it, the
-guest/ folder, the agent, and the module index over both; it is packed again whenever its content changed.
+The Debian layer is made once and changes with the lists below only. The project layer is what `meson install` puts into
+it, the guest/ folder, the agent, and the module index over both; it is packed again whenever its content changed.
 """
 import hashlib
 import lzma
 import os
+import re
 import shutil
 import struct
 from contextlib import contextmanager
@@ -32,15 +33,17 @@ LEFT_OUT = '''
 MASKED = '''
 getty.target serial-getty@.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer
 e2scrub_reap.service fstrim.timer systemd-tmpfiles-clean.timer systemd-hwdb-update.service
-systemd-journal-catalog-update.service systemd-journal-flush.service systemd-update-done.service systemd-update-utmp.service
-systemd-update-utmp-runlevel.service systemd-firstboot.service systemd-random-seed.service systemd-machine-id-commit.service
+systemd-journal-catalog-update.service systemd-journal-flush.service systemd-update-done.service
+systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-firstboot.service
+systemd-random-seed.service systemd-machine-id-commit.service
 systemd-pstore.service systemd-remount-fs.service dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount
-sys-kernel-tracing.mount sys-kernel-config.mount sys-fs-fuse-connections.mount modprobe@configfs.service modprobe@drm.service
-modprobe@efi_pstore.service modprobe@fuse.service modprobe@loop.service modprobe@dm_mod.service
+sys-kernel-tracing.mount sys-kernel-config.mount sys-fs-fuse-connections.mount modprobe@configfs.service
+modprobe@drm.service modprobe@efi_pstore.service modprobe@fuse.service modprobe@loop.service modprobe@dm_mod.service
 '''.split()
 
 INITRAMFS_MODULES = ['virtio_pci', 'virtio_blk', 'virtio_console', 'squashfs', 'overlay']
 MODULES = INITRAMFS_MODULES + ['9p', '9pnet_virtio', 'autofs4', 'kvm-amd', 'msr', 'cpuid']
+MODULE_LISTS = ['modules.builtin', 'modules.builtin.modinfo', 'modules.order']
 
 
 def digest(*parts):
@@ -64,11 +67,12 @@ def digest_tree(top):
 
 @contextmanager
 def made_anew(path):
-    """A temporary folder or file name that takes the place of path once it is complete."""
-    temporary = path.with_name(path.name + '.new')
+    """A temporary folder or file name that takes the place of path, and of its predecessors, once it is complete."""
+    temporary = path.with_name(f'new-{path.name}')
     remove(temporary)
     yield temporary
-    remove(path)
+    for old in path.parent.glob(re.sub('-.*', '-*', path.name)):
+        remove(old)
     temporary.rename(path)
 
 
@@ -132,7 +136,7 @@ def make_kernel(release):
         (new / 'vmlinux').write_bytes(extract_vmlinux((whole / f'boot/vmlinuz-{release}').read_bytes()))
         tool('depmod', '-b', whole, release)
         modules = whole / 'lib/modules'
-        for file in module_closure(modules, release, MODULES) + ['modules.builtin', 'modules.builtin.modinfo', 'modules.order']:
+        for file in module_closure(modules, release, MODULES) + MODULE_LISTS:
             target = new / 'lib/modules' / release / file
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(modules / release / file, target)

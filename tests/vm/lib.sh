@@ -89,7 +89,7 @@ matches() {
 	fi
 }
 
-# wait_for SECONDS COMMAND...: until the command succeeds. Give it room: the host is slow, and only a hang should end it.
+# wait_for SECONDS COMMAND...: until the command succeeds. Give it room: the host is slow; only a hang should end it.
 wait_for() {
 	tap_end=$(($(date +%s) + $1))
 	shift

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """One emulated machine: starts QEMU, runs commands in it through the agent (agent.c), and ends it.
 
-Its folder holds three logs: hypervisor.log (COM1), console.log (Linux, COM2), cell.log (what a cell sends on COM3). COM4
-(/dev/ttyS3) is wired to COM3: Linux reads there what the cell sends, and what Linux writes the cell receives.
+Its folder holds three logs: hypervisor.log (COM1), console.log (Linux, COM2), cell.log (what a cell sends on COM3).
+COM4 (/dev/ttyS3) is wired to COM3: Linux reads there what the cell sends, and what Linux writes the cell receives.
 A machine has one deadline; whoever waits for it gets Hung when that has passed, or Died when QEMU ended by itself.
 """
 import ctypes
@@ -15,8 +15,8 @@ import struct
 import subprocess
 import time
 
-KERNEL_ARGUMENTS = ('console=ttyS1,115200 quiet loglevel=5 mitigations=off audit=0 apparmor=0 selinux=0 cryptomgr.notests '
-                    'no_timer_check tsc=reliable raid=noautodetect net.ifnames=0 oops=panic panic=-1 '
+KERNEL_ARGUMENTS = ('console=ttyS1,115200 quiet loglevel=5 mitigations=off audit=0 apparmor=0 selinux=0 '
+                    'cryptomgr.notests no_timer_check tsc=reliable raid=noautodetect net.ifnames=0 oops=panic panic=-1 '
                     'systemd.show_status=0')
 LOGS = ['hypervisor.log', 'console.log', 'cell.log']
 CABLE_BYTES = 4096  # that may wait in the cable between COM3 and COM4
@@ -50,7 +50,8 @@ def die_with_parent():
 class Machine:
     """A booting machine; use it in a with statement, so that QEMU ends in any case.
 
-    options: those of add_machine_options(), and share: a folder for /share, or None. Set deadline (monotonic clock) any time.
+    options: those of add_machine_options(), and share: a folder for /share, or None. Set deadline (monotonic clock) at
+    any time.
     """
 
     def __init__(self, image, folder, options):
@@ -130,7 +131,7 @@ class Machine:
         if self.options.share:
             script += ('; mkdir -p /share && '
                        'mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=none share /share')
-        if self.run(script, lambda data: None, lambda data: None) and self.options.share:
+        if self.run_quietly(script) and self.options.share:
             raise Died(': cannot mount /share')
 
     def run(self, command, out, error):
@@ -144,6 +145,9 @@ class Machine:
                 error(data)
             elif kind == 'X':
                 return struct.unpack('<I', data)[0]
+
+    def run_quietly(self, command):
+        return self.run(command, lambda data: None, lambda data: None)
 
     def run_on_terminal(self, command, keyboard, screen):
         """Run a command on a terminal of its own that is shown on ours, return its exit status."""

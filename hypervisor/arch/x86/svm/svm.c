@@ -180,12 +180,13 @@ int arch_init_cpu(struct pcpu *cpu)
 {
 	int err = vendor_check();
 
-	if (!err)
-		err = apic_init_cpu(cpu);
 	if (err)
 		return err;
 	vendor_capture(cpu);
 	host_init_cpu(cpu);
+	err = apic_init_cpu(cpu);
+	if (err)
+		return err;
 	vmsave(block_of(cpu)->host_vmcb);
 	msr_write(MSR_VM_HSAVE_PA, arch_virt_to_phys(block_of(cpu)->host_save));
 	vendor_set_cell(cpu);

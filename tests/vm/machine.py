@@ -35,7 +35,8 @@ def add_machine_options(parser):
     """Add the options that describe a machine to an argument parser."""
     add = parser.add_argument
     add('--cpus', type=int, default=4, help='number of CPUs (4)')
-    add('--cpu', metavar='MODEL', default='qemu64,+svm,+npt,+rdrand', help='CPU model and features (%(default)s)')
+    add('--cpu', metavar='MODEL', default='qemu64,+svm,+npt,+rdrand',
+        help='CPU model and features; qemu64 has AMD-V unless -svm (%(default)s)')
     add('--memory', metavar='SIZE', default='1536M', help='RAM (%(default)s)')
     add('--reserve', metavar='SIZE$ADDR', default='82M$0x3a000000',
         help='RAM kept from Linux for hypervisor and cells, or none (%(default)s)')

@@ -24,7 +24,6 @@
 #define X2APIC_TIMER_CURRENT 0x839
 #define X2APIC_TIMER_DIVIDE 0x83e
 #define X2APIC_TIMER_DIVIDE_16 0x3
-#define X2APIC_TIMER_DIVISOR 16
 #define MSR_TSC_DEADLINE 0x6e0
 #define CPUID_1_ECX_DEADLINE (1U << 24)
 
@@ -46,7 +45,7 @@ void apic_init(void)
 	wrmsr(X2APIC_TIMER_DIVIDE, X2APIC_TIMER_DIVIDE_16);
 	apic_timer_stop();
 	if (!timer_khz)
-		timer_khz = cell_comm()->x86.apic_khz / X2APIC_TIMER_DIVISOR; /* undivided there */
+		timer_khz = cell_comm()->x86.apic_khz / APIC_TIMER_DIVIDER; /* undivided there */
 	if (!timer_khz)
 		timer_khz = calibrate();
 	apic_timer_stop();

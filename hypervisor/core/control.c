@@ -95,8 +95,7 @@ void control_violation(struct pcpu *cpu, const struct violation *v)
 {
 	struct cell *cell = cpu->cell;
 
-	print("cell %s: CPU %u parked: %s at 0x%llx (%u bytes)\n", cell->name, cpu->id, v->what,
-	      (unsigned long long)v->address, v->access & 0xff);
+	print("cell %s: CPU %u parked: %s at 0x%llx\n", cell->name, cpu->id, v->what, (unsigned long long)v->address);
 	print_regs(cpu);
 	event_parked(cpu, v);
 

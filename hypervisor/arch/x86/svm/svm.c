@@ -217,7 +217,7 @@ void vendor_reset(struct pcpu *cpu, u64 cs_base, u16 selector, u16 ip)
 	vmcb->cpl = 0;
 	vmcb->efer = EFER_SVME;
 	vmcb->cr0 = CR0_CD | CR0_NW | CR0_ET;
-	vmcb->cr3 = vmcb->cr4 = 0;
+	vmcb->cr2 = vmcb->cr3 = vmcb->cr4 = 0; /* CR2 could tell a cell an address of Linux */
 	vmcb->dr6 = 0xffff0ff0;
 	vmcb->dr7 = 0x400;
 	vmcb->rflags = RFLAGS_FIXED;

@@ -40,8 +40,8 @@ static int memory_check(phys_addr_t phys, size_t size)
 	if (!memory_is_linux(phys, size))
 		walk_iomem_res_desc(IORES_DESC_RESERVED, IORESOURCE_MEM, phys, phys + size - 1, &covered, memory_count);
 	if (covered != size)
-		return refuse(-EINVAL, "hypervisor memory %pa + 0x%zx is not reserved: boot with memmap=0x%zx$%pa",
-			      &phys, size, size, &phys);
+		return refuse(-EINVAL, "hypervisor memory %pa + 0x%zx is not reserved: boot with memmap=0x%zx$0x%llx",
+			      &phys, size, size, (u64)phys);
 	return 0;
 }
 

@@ -240,6 +240,7 @@ void arch_park(struct pcpu *cpu)
 static void start_at(struct pcpu *cpu, u64 cs_base, u16 selector, u16 ip)
 {
 	cpu->arch.wait_sipi = false;
+	apic_clear(); /* nothing that came while the CPU waited, as behind a real INIT */
 	vendor_set_cell(cpu);
 	vendor_reset(cpu, cs_base, selector, ip);
 	if (cpu->cell == &root_cell)
@@ -255,7 +256,6 @@ void arch_start(struct pcpu *cpu)
 	cpu->arch.pat = PAT_RESET;
 	cpu->arch.mtrr_on = false;
 	cpu->arch.init = cpu->arch.sipi = 0;
-	apic_clear();
 	start_at(cpu, reset & ~0xffffUL, reset >> 4 & 0xf000, reset & 0xffff);
 }
 

@@ -72,33 +72,38 @@ static void check_flags_of(const Checker *checker, size_t i)
 			     "the region is not page aligned, so it cannot be \"execute\", \"loadable\" or \"dma\"");
 }
 
-/** check_extent - size and ends. Return: the region has bytes that can be compared */
-static bool check_extent(const Checker *checker, size_t i)
+/** ends_within - @size bytes from @first stay below 2^@bits */
+static bool ends_within(uint64_t first, uint64_t size, unsigned bits)
 {
-	const MemoryRegion *region = &checker->cell->memory[i];
 	uint64_t end;
 
-	if (region->size == 0) {
+	return !__builtin_add_overflow(first, size, &end) && end <= 1ULL << bits;
+}
+
+/** extent_is_valid - the region has bytes that can be compared with those of others */
+static bool extent_is_valid(const MemoryRegion *region)
+{
+	return region->size > 0 && ends_within(region->virt_start, region->size, VIRT_ADDRESS_BITS) &&
+	       (!memory_has_phys(region) || ends_within(region->phys_start, region->size, PHYS_ADDRESS_BITS));
+}
+
+static void check_extent(const Checker *checker, size_t i)
+{
+	const MemoryRegion *region = &checker->cell->memory[i];
+
+	if (region->size == 0)
 		check_report(checker, CONFIG_ERROR, KEY("memory[%zu].size", i), "is 0");
-		return false;
-	}
-	if (memory_has_phys(region) &&
-	    (__builtin_add_overflow(region->phys_start, region->size, &end) || end > 1ULL << PHYS_ADDRESS_BITS)) {
+	if (memory_has_phys(region) && !ends_within(region->phys_start, region->size, PHYS_ADDRESS_BITS))
 		check_report(checker, CONFIG_ERROR, KEY("memory[%zu]", i), "ends beyond %u physical address bits",
 			     PHYS_ADDRESS_BITS);
-		return false;
-	}
-	if (__builtin_add_overflow(region->virt_start, region->size, &end) || end > 1ULL << VIRT_ADDRESS_BITS) {
+	if (!ends_within(region->virt_start, region->size, VIRT_ADDRESS_BITS))
 		check_report(checker, CONFIG_ERROR, KEY("memory[%zu]", i), "ends beyond %u address bits of the cell",
 			     VIRT_ADDRESS_BITS);
-		return false;
-	}
 	if (!memory_is_subpage(region) && memory_has_phys(region) && region->phys_start % PAGE_BYTES)
 		check_report(checker, CONFIG_ERROR, KEY("memory[%zu].phys", i), "is not page aligned");
 	if (checker->is_root && region->phys_start != region->virt_start)
 		check_report(checker, CONFIG_ERROR, KEY("memory[%zu].virt", i),
 			     "regions of the root cell have the same \"phys\" and \"virt\"");
-	return true;
 }
 
 /** check_own_overlap - against the regions before */
@@ -110,7 +115,7 @@ static void check_own_overlap(const Checker *checker, size_t i)
 	for (size_t j = 0; j < i; j++) {
 		const MemoryRegion *other = &cell->memory[j];
 
-		if (other->size == 0)
+		if (!extent_is_valid(other))
 			continue;
 		if (range_overlaps(memory_virt(region), memory_virt(other)))
 			check_report(checker, CONFIG_ERROR, KEY("memory[%zu]", i), "%s in the cell overlaps %s, %s",
@@ -223,11 +228,14 @@ void check_memory(const Checker *checker)
 	for (size_t i = 0; i < cell->n_memory; i++) {
 		const MemoryRegion *region = &cell->memory[i];
 
-		if (memory_is_placeholder(region) || !check_extent(checker, i))
+		if (memory_is_placeholder(region))
 			continue;
+		check_extent(checker, i);
 		check_flags_of(checker, i);
 		if (region->flags & MEMORY_COMM_REGION)
 			check_comm_region(checker, i);
+		if (!extent_is_valid(region))
+			continue;
 		check_own_overlap(checker, i);
 		check_apic_view(checker, i);
 		if (!checker->system || !memory_has_phys(region))

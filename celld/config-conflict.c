@@ -130,7 +130,7 @@ int config_check_conflict(const CellConfig *cell, const CellConfig *other, Confi
 	size_t n_errors = problems->n_errors;
 
 	if (streq(cell->name, other->name))
-		check_report(&conflict.checker, severity, "name", "is also the name of %s",
+		check_report(&conflict.checker, severity, "name", "is also %s",
 			     PARTY(&conflict.checker, other, "name"));
 	conflict_cpus(&conflict);
 	conflict_memory(&conflict);

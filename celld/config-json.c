@@ -22,15 +22,18 @@ static int parse_values(const char *text, size_t size, json_object **ret)
 {
 	json_tokener *tokener = json_tokener_new();
 	json_object *json;
+	bool valid;
 
 	if (!tokener)
 		return -ENOMEM;
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	/* json-c wants to see an end behind a number; the NUL that every text here has serves */
 	json = json_tokener_parse_ex(tokener, text, (int)size + 1);
+	/* the value null is no object */
+	valid = json_tokener_get_error(tokener) == json_tokener_success;
 	json_tokener_free(tokener);
 	*ret = json;
-	return json ? 0 : -EINVAL;
+	return valid ? 0 : -EINVAL;
 }
 
 /** read_text - both passes, and decoding by @shape into @object */

@@ -28,6 +28,22 @@ static bool consent_may_force(const struct kcell *kc, u32 options)
 	return options & (JAILHOUSE_OPT_FORCE | KCELL_OPT_IF_SILENT) || (!options && kc->config->msg_reply_timeout);
 }
 
+/*
+ * With cells_lock, so that whoever samples the state word sees the call's effect and the call's event, or neither. The
+ * page of a destroyed cell is nobody's.
+ */
+static int consent_call(struct kcell *kc, u32 call, u32 force)
+{
+	int err;
+
+	mutex_lock(&cells_lock);
+	err = hypercall_cell(call, kcell_id(kc), force);
+	if (!err && call == CELL_HC_CELL_DESTROY)
+		kc->comm = NULL;
+	mutex_unlock(&cells_lock);
+	return err;
+}
+
 /* Repeat the call until the cell has answered, the deadline is over or the caller is killed. */
 static int consent_wait(struct kcell *kc, u32 call, u32 options)
 {
@@ -36,7 +52,7 @@ static int consent_wait(struct kcell *kc, u32 call, u32 options)
 	int err;
 
 	for (;;) {
-		err = hypercall_cell(call, kcell_id(kc), 0);
+		err = consent_call(kc, call, 0);
 		if (err != -EAGAIN)
 			return err;
 		if (fatal_signal_pending(current))
@@ -71,7 +87,7 @@ int kcell_ask(struct kcell *kc, u32 call, u32 options)
 	if ((err == -ETIMEDOUT && consent_may_force(kc, options)) || (err == -EPERM && options & JAILHOUSE_OPT_FORCE)) {
 		pr_info("cell %s: %s without its consent (%s)\n", kcell_name(kc), consent_call_name(call),
 			err == -EPERM ? "it refused" : "it did not answer");
-		err = hypercall_cell(call, kcell_id(kc), CELL_HC_FORCE);
+		err = consent_call(kc, call, CELL_HC_FORCE);
 	}
 	if (err == -ETIMEDOUT)
 		return refuse(err, "cell %s: %s: it did not answer in time", kcell_name(kc), consent_call_name(call));

@@ -167,16 +167,23 @@ unlock:
 	return err;
 }
 
+/* All CPUs that entered have to leave. Context: CPU hotplug excluded. */
+static int image_check_cpus(const struct kcell *root)
+{
+	if (cpumask_subset(&root->cpus, cpu_online_mask))
+		return 0;
+	return refuse(-EBUSY, "cannot disable: CPUs of the root cell are %*pbl, but online are %*pbl",
+		      cpumask_pr_args(&root->cpus), cpumask_pr_args(cpu_online_mask));
+}
+
 static int image_leave(const struct kcell *root)
 {
-	int err = -EBUSY;
+	int err;
 
 	cpus_read_lock();
-	if (cpumask_equal(&root->cpus, cpu_online_mask))
+	err = image_check_cpus(root);
+	if (!err)
 		err = boot_leave();
-	else
-		refuse(err, "cannot disable: CPUs of the root cell are %*pbl, but online are %*pbl",
-		       cpumask_pr_args(&root->cpus), cpumask_pr_args(cpu_online_mask));
 	cpus_read_unlock();
 	return err;
 }
@@ -306,6 +313,12 @@ static int image_disable_locked(u32 options)
 
 	if (!hv.enabled)
 		return refuse(-EINVAL, "the hypervisor is not enabled");
+	/* Before cells are lost for nothing. */
+	cpus_read_lock();
+	err = image_check_cpus(root);
+	cpus_read_unlock();
+	if (err)
+		return err;
 	err = kcell_destroy_all(options);
 	if (err)
 		return err;

@@ -36,7 +36,7 @@ struct jailhouse_image {
  * consent, and acts without it afterwards if the cell's msg_reply_timeout is not 0, or else answers -ETIMEDOUT.
  */
 struct jailhouse_cell_id {
-	__s32 id; /**< >= 0, or JAILHOUSE_CELL_ID_UNUSED */
+	__s32 id;      /**< >= 0, or JAILHOUSE_CELL_ID_UNUSED */
 	__u32 options; /**< JAILHOUSE_OPT_* */
 	char name[JAILHOUSE_CELL_ID_NAMELEN + 1];
 };
@@ -61,8 +61,8 @@ struct jailhouse_cell_load {
 #define JAILHOUSE_CELL_DESTROY _IOW(0, 5, struct jailhouse_cell_id)
 
 /*
- * mmap(): one page, PROT_READ only, MAP_SHARED, offset = cell id * page size: the communication page of that cell. -ENXIO
- * if there is no such cell. Once the cell is destroyed the mapping reads as zeros; it never faults.
+ * mmap(): one page, PROT_READ only, MAP_SHARED, offset = cell id * page size: the communication page of that cell.
+ * -ENXIO if there is no such cell. Once the cell is destroyed the mapping reads as zeros; it never faults.
  */
 
 /*
@@ -97,18 +97,19 @@ enum jailhouse_event {
 
 enum jailhouse_attr {
 	JAILHOUSE_ATTR_UNSPEC,
-	JAILHOUSE_ATTR_SEQ,	    /**< u64 sequence number (event: its own; dump and info: newest) */
-	JAILHOUSE_ATTR_EVENT,	    /**< u32 enum jailhouse_event */
-	JAILHOUSE_ATTR_CELL_ID,	    /**< u32 */
-	JAILHOUSE_ATTR_CELL_NAME,   /**< string */
-	JAILHOUSE_ATTR_CELL_STATE,  /**< u32 enum cell_comm_state of hypervisor/abi/comm.h */
-	JAILHOUSE_ATTR_CAUSE,	    /**< string: "mmio", "pio", "msr", "cr", "xsetbv", "instruction", "triple-fault", "apic", "other" */
-	JAILHOUSE_ATTR_CPU,	    /**< u32 logical CPU */
-	JAILHOUSE_ATTR_ADDRESS,	    /**< u64 guest-physical address, port, MSR number: see CAUSE */
-	JAILHOUSE_ATTR_ACCESS,	    /**< u32 bits 7:0 width in bytes, bit 8 write, bit 9 fetch */
-	JAILHOUSE_ATTR_REGS,	    /**< binary: u64 RAX RBX RCX RDX RSI RDI RBP RSP R8..R15 RIP RFLAGS CR0 CR3 */
-	JAILHOUSE_ATTR_TEXT,	    /**< string, one line for people */
-	JAILHOUSE_ATTR_ENABLED,	    /**< u8 */
+	JAILHOUSE_ATTR_SEQ,	   /**< u64 sequence number (event: its own; dump and info: newest) */
+	JAILHOUSE_ATTR_EVENT,	   /**< u32 enum jailhouse_event */
+	JAILHOUSE_ATTR_CELL_ID,	   /**< u32 */
+	JAILHOUSE_ATTR_CELL_NAME,  /**< string */
+	JAILHOUSE_ATTR_CELL_STATE, /**< u32 enum cell_comm_state of hypervisor/abi/comm.h */
+	JAILHOUSE_ATTR_CAUSE, /**< string: "mmio", "pio", "msr", "cr", "xsetbv", "instruction", "triple-fault", "apic",
+				 "other" */
+	JAILHOUSE_ATTR_CPU,   /**< u32 logical CPU */
+	JAILHOUSE_ATTR_ADDRESS,	      /**< u64 guest-physical address, port, MSR number: see CAUSE */
+	JAILHOUSE_ATTR_ACCESS,	      /**< u32 bits 7:0 width in bytes, bit 8 write, bit 9 fetch */
+	JAILHOUSE_ATTR_REGS,	      /**< binary: u64 RAX RBX RCX RDX RSI RDI RBP RSP R8..R15 RIP RFLAGS CR0 CR3 */
+	JAILHOUSE_ATTR_TEXT,	      /**< string, one line for people */
+	JAILHOUSE_ATTR_ENABLED,	      /**< u8 */
 	JAILHOUSE_ATTR_MEM_POOL_SIZE, /**< u32 pages */
 	JAILHOUSE_ATTR_MEM_POOL_USED,
 	JAILHOUSE_ATTR_REMAP_POOL_SIZE,
@@ -123,7 +124,8 @@ enum jailhouse_attr {
 
 /*
  * sysfs, /sys/devices/jailhouse: as Jailhouse, and
- *   last_error  mode 0400: text of the last refused call ("cell rtos: memory region 0 ...: not owned by root"), or empty
+ *   last_error  mode 0400: text of the last refused call ("cell rtos: memory region 0 ...: not owned by root"), or
+ * empty
  */
 
 #endif

@@ -26,6 +26,8 @@ void control_resume(struct cell *cell);
  */
 void control_wait(struct pcpu *cpu);
 
+struct violation;
+
 /** control_violation() - report, mark as failed and park the calling CPU; its cell fails with its last CPU */
 void control_violation(struct pcpu *cpu, const struct violation *v);
 

@@ -109,6 +109,83 @@ cell_key() {
 	printf '%s' "$1" >/dev/ttyS3
 }
 
+BUS=org.jailhouse.Cell
+ROOT=/org/jailhouse/Cell
+
+# property NAME [CELL]: of a cell, without its type and quotes.
+property() {
+	busctl get-property $BUS "$ROOT/cell/${2:-rtos}" $BUS "$1" | cut -d' ' -f2- | tr -d '"'
+}
+
+# has NAME VALUE [CELL]: is that the property's value now?
+has() {
+	[ "$(property "$1" "$3")" = "$2" ]
+}
+
+# at_least NAME NUMBER [CELL]
+at_least() {
+	[ "$(property "$1" "$3")" -ge "$2" ]
+}
+
+# manager METHOD [SIGNATURE ARGUMENTS...]
+manager() {
+	busctl --timeout=120 call $BUS $ROOT $BUS.Manager "$@"
+}
+
+# cell_call CELL METHOD [SIGNATURE ARGUMENTS...]
+cell_call() {
+	tap_cell=$1
+	shift
+	busctl --timeout=120 call $BUS "$ROOT/cell/$tap_cell" $BUS "$@"
+}
+
+# configure CELL SED-EXPRESSION...: a definition in /run that differs from the shipped one and goes before it.
+configure() {
+	tap_cell=$1
+	shift
+	mkdir -p /run/celld/cells
+	sed "$@" "/usr/lib/celld/cells/$tap_cell.json" >"/run/celld/cells/$tap_cell.json"
+	manager Reload >/dev/null
+}
+
+unconfigure() {
+	rm -f "/run/celld/cells/$1.json"
+	manager Reload >/dev/null
+}
+
+cpus_online() {
+	cat /sys/devices/system/cpu/online
+}
+
+pool_used() {
+	cat /sys/devices/jailhouse/mem_pool_used
+}
+
+unit_state() {
+	systemctl is-active "$1" || true
+}
+
+# Work for Linux, which checks itself: the sum of the same bytes is always the same. work_checked stops it and judges.
+work_start() {
+	dd if=/dev/urandom of=/tmp/work bs=64k count=64 2>/dev/null
+	md5sum </tmp/work >/tmp/work.sum
+	: >/tmp/work.bad
+	(
+		while [ -e /tmp/work ]; do
+			dd if=/dev/vda of=/dev/null bs=64k count=16 2>/dev/null
+			md5sum </tmp/work >/tmp/work.now && cmp -s /tmp/work.now /tmp/work.sum || date >>/tmp/work.bad
+			echo >>/tmp/work.rounds
+		done
+	) 2>/dev/null &
+	work_pid=$!
+}
+
+work_checked() {
+	is "$(cat /tmp/work.bad)" "" "Linux computed the same sum in $(wc -l </tmp/work.rounds) rounds"
+	kill "$work_pid"
+	wait "$work_pid" 2>/dev/null || true
+}
+
 SPLATS='WARNING:|BUG:|Oops|Call Trace|general protection|unable to handle|stalls? on CPU|self-detected stall|rcu.*stall'
 SPLATS="$SPLATS|soft lockup|hard LOCKUP|blocked for more than|nobody cared|NMI received for unknown reason|Bad page"
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Images: the files and strings of a cell's configuration, mapped and checked, ready for the kernel module.
+ */
+#ifndef CELLD_IMAGE_H
+#define CELLD_IMAGE_H
+
+#include "config.h"
+#include "kmod.h"
+
+typedef struct ImageSet {
+	KmodImage *images;
+	bool *mapped; /**< belongs to us, not to the configuration */
+	size_t n;
+} ImageSet;
+
+/**
+ * image_set_open - all images of a configuration
+ * @ret_text: set on failure too: a sentence that names the file
+ *
+ * Relative paths are meant from the configuration's folder. The set points into @config. Return: 0, -ENOEXEC (a file is
+ * not as the configuration says), -errno of opening.
+ */
+int image_set_open(const CellConfig *config, ImageSet *ret, char **ret_text);
+void image_set_close(ImageSet *set);
+#define _cleanup_images_ _cleanup_(image_set_close)
+
+#endif

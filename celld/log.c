@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Structured log entries, by sd_journal_sendv().
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <systemd/sd-journal.h>
+
+#include "cell.h"
+#include "celld-messages.h"
+#include "log.h"
+
+#define FIELD_BYTES 128
+#define MESSAGE_BYTES 1024
+#define FIELDS_MAX 10
+
+typedef struct Entry {
+	char buffer[FIELDS_MAX][FIELD_BYTES];
+	char message[MESSAGE_BYTES + 16];
+	struct iovec fields[FIELDS_MAX + 1];
+	int n;
+} Entry;
+
+static int max_level = -1;
+
+void log_set_max_level(int priority)
+{
+	max_level = priority;
+}
+
+static bool is_wanted(int priority)
+{
+	uint32_t level;
+
+	if (max_level < 0) {
+		const char *e = getenv("CELLD_LOG_LEVEL");
+
+		max_level = e && parse_u32(e, &level) >= 0 && level <= LOG_DEBUG ? (int)level : LOG_INFO;
+	}
+	return priority <= max_level;
+}
+
+static bool have_journal(void)
+{
+	static int known = -1;
+
+	if (known < 0)
+		known = access("/run/systemd/journal/socket", W_OK) == 0 && getenv("JOURNAL_STREAM");
+	return known;
+}
+
+_printf_(2, 3) static void add_field(Entry *e, const char *format, ...)
+{
+	char *field = e->buffer[e->n];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(field, FIELD_BYTES, format, ap);
+	va_end(ap);
+	e->fields[e->n++] = (struct iovec){ field, strlen(field) };
+}
+
+static void send_entry(Entry *e, int priority, const char *message_id, const char *name, const char *text)
+{
+	if (!have_journal()) {
+		fprintf(stderr, "<%d>%s%s%s\n", priority, name ?: "", name ? ": " : "", text);
+		return;
+	}
+	add_field(e, "PRIORITY=%d", priority);
+	if (message_id)
+		add_field(e, "MESSAGE_ID=%s", message_id);
+	snprintf(e->message, sizeof(e->message), "MESSAGE=%s%s%s", name ?: "", name ? ": " : "", text);
+	e->fields[e->n++] = (struct iovec){ e->message, strlen(e->message) };
+	(void)sd_journal_sendv(e->fields, e->n);
+}
+
+void log_message(int priority, const char *message_id, const char *format, ...)
+{
+	char text[MESSAGE_BYTES];
+	Entry entry = { .n = 0 };
+	va_list ap;
+
+	if (!is_wanted(priority))
+		return;
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	send_entry(&entry, priority, message_id, NULL, text);
+}
+
+static void log_cell_text(const Cell *c, int priority, const char *message_id, const char *text)
+{
+	Entry entry = { .n = 0 };
+
+	add_field(&entry, "CELL_NAME=%s", c->name);
+	if (c->kernel.id >= 0)
+		add_field(&entry, "CELL_ID=%" PRIi32, c->kernel.id);
+	add_field(&entry, "CELL_STATE=%s", cell_state_to_string(c->state));
+	add_field(&entry, "CELL_RESULT=%s", cell_result_to_string(c->result));
+	if (c->supervisor_pid > 0)
+		add_field(&entry, "OBJECT_PID=%d", (int)c->supervisor_pid);
+	send_entry(&entry, priority, message_id, c->name, text);
+}
+
+void log_cell(const Cell *c, int priority, const char *message_id, const char *format, ...)
+{
+	char text[MESSAGE_BYTES];
+	va_list ap;
+
+	if (!is_wanted(priority))
+		return;
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	log_cell_text(c, priority, message_id, text);
+}
+
+void log_cell_state(const Cell *c)
+{
+	switch (c->state) {
+	case CELL_RUNNING:
+		log_cell(c, LOG_INFO, CELLD_MESSAGE_STARTED, "Cell is running (id %" PRIi32 ").", c->kernel.id);
+		break;
+	case CELL_DEFINED:
+		log_cell(c, LOG_INFO, CELLD_MESSAGE_STOPPED, "Cell is stopped, its resources are back with Linux.");
+		break;
+	case CELL_FAILED:
+		log_cell(c, LOG_ERR,
+			 c->result == CELL_RESULT_START_LIMIT_HIT ? CELLD_MESSAGE_START_LIMIT : CELLD_MESSAGE_FAILED,
+			 "Cell has failed: %s.", cell_result_to_string(c->result));
+		break;
+	default:
+		log_cell(c, LOG_DEBUG, NULL, "Cell is %s.", cell_state_to_string(c->state));
+		break;
+	}
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The manager: all cells, the state of the hypervisor, and the events that change them. Knows no D-Bus; the bus hooks
+ * in.
+ *
+ * manager.c keeps the set of cells and their configuration, manager-kernel.c follows the kernel, manager-hypervisor.c
+ * enables and disables.
+ */
+#ifndef CELLD_MANAGER_H
+#define CELLD_MANAGER_H
+
+#include <systemd/sd-event.h>
+
+#include "cell.h"
+#include "job.h"
+#include "net.h"
+#include "operation.h"
+
+typedef enum HypervisorState {
+	HYPERVISOR_ABSENT, /**< no kernel module */
+	HYPERVISOR_DISABLED,
+	HYPERVISOR_ENABLED,
+	HYPERVISOR_STATE_MAX,
+	HYPERVISOR_STATE_INVALID = -EINVAL,
+} HypervisorState;
+
+DECLARE_STRING_TABLE(hypervisor_state, HypervisorState);
+
+/** What the bus wants to know; members may be NULL. None may act on cells at once. */
+typedef struct ManagerHooks {
+	void (*cell_new)(Cell *cell, void *userdata);
+	void (*cell_removed)(Cell *cell, void *userdata);
+	void (*cell_changed)(Cell *cell, unsigned changed, void *userdata);
+	void (*cell_failed)(Cell *cell, CellResult result, void *userdata);
+	void (*restart_scheduled)(Cell *cell, unsigned attempt, uint64_t delay_usec, void *userdata);
+	void (*heartbeat_lost)(Cell *cell, uint64_t last_usec, void *userdata);
+	void (*hypervisor_changed)(void *userdata);
+	void *userdata;
+} ManagerHooks;
+
+typedef void (*HypervisorDone)(int error, const char *text, void *userdata);
+
+typedef struct Manager {
+	sd_event *event;
+	Net *net;
+	ManagerHooks hooks;
+	CellHost host; /**< what our cells are told */
+	char *runtime_dir;
+
+	Cell **cells; /**< sorted by name */
+	size_t n_cells;
+	sd_event_source *collector; /**< takes away cells that nothing is left of */
+
+	SystemConfig *system; /**< NULL: no (valid) file */
+	char *system_error;
+
+	HypervisorState hypervisor;
+	KernelInfo info;
+	char root_name[KERNEL_CELL_NAME_BYTES];
+
+	Operation *look; /**< a new look at everything is on its way */
+	bool look_again; /**< and will be outdated when it arrives */
+
+	Operation *switching; /**< enabling or disabling */
+	bool switch_on;
+	JobConsent switch_consent;
+	HypervisorDone switch_done;
+	void *switch_userdata;
+	int switch_code; /**< how the last one ended */
+	char *switch_error;
+} Manager;
+
+int manager_new(sd_event *event, Manager **ret);
+Manager *manager_free(Manager *m);
+DEFINE_CLEANUP(Manager *, manager_free)
+
+/** manager_startup - load the configuration, listen, adopt what exists. Blocks: before the loop runs */
+int manager_startup(Manager *m);
+
+/** manager_set_hooks - who hears of changes from now on */
+void manager_set_hooks(Manager *m, const ManagerHooks *hooks);
+
+/** manager_find - the cell of that name, or NULL */
+Cell *manager_find(const Manager *m, const char *name);
+
+/** manager_get - the same, after a look for a new configuration file of that name. Return: 0, -CELL_ENOSUCHCELL, -errno
+ */
+int manager_get(Manager *m, const char *name, Cell **ret);
+
+/** manager_get_by_cpu - the created cell that has this CPU. Return: 0, -CELL_ENOSUCHCELL */
+int manager_get_by_cpu(const Manager *m, uint32_t cpu, Cell **ret);
+
+/** manager_add - a cell with this name, new or not */
+int manager_add(Manager *m, const char *name, Cell **ret);
+
+/** manager_reload - read all configuration again; cells that hold resources keep theirs */
+int manager_reload(Manager *m);
+
+/**
+ * manager_enable, manager_disable - do it here and now, without the unit
+ *
+ * Return: 0 if the job has begun; then @done is called. -CELL_EBUSY, -CELL_ECONFIG with m->system_error, -errno.
+ */
+int manager_enable(Manager *m, HypervisorDone done, void *userdata);
+int manager_disable(Manager *m, JobConsent consent, HypervisorDone done, void *userdata);
+
+/** manager_set_info - newest word on the hypervisor */
+void manager_set_info(Manager *m, const KernelInfo *info);
+
+/** manager_resync - look at everything again, soon */
+void manager_resync(Manager *m);
+
+/**
+ * manager_look_at - ask the kernel for a cell, its counters above all
+ * @done: called later, with error or cell
+ */
+int manager_look_at(Manager *m, const char *name, void (*done)(int error, const KernelCell *cell, void *userdata),
+		    void *userdata);
+
+/** manager_status - one line for people, static buffer */
+const char *manager_status(const Manager *m);
+
+/* Inside the manager. */
+int manager_load_configs(Manager *m);
+int manager_load_system(Manager *m);
+void manager_refresh(Manager *m, Cell *cell);
+int manager_follow_kernel(Manager *m); /**< subscribe, and take in what there is */
+void manager_adopt(Manager *m);
+
+#endif

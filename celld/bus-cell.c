@@ -3,7 +3,7 @@
  * Cell objects: properties, methods, signals of org.jailhouse.Cell. The object of a cell exists as long as the cell
  * does; every access looks it up by its path.
  */
-#include "bus.h"
+#include "bus-core.h"
 #include "cell-error.h"
 #include "watch.h"
 

@@ -2,7 +2,7 @@
 /*
  * Errors on the bus: org.jailhouse.Cell.Error.* for the errno values of cell-error.h, the standard names for the rest.
  */
-#include "bus.h"
+#include "bus-core.h"
 #include "cell-error.h"
 
 #define PREFIX "org.jailhouse.Cell.Error."

@@ -2,7 +2,7 @@
 /*
  * The manager object: properties, methods, signals of org.jailhouse.Cell.Manager.
  */
-#include "bus.h"
+#include "bus-core.h"
 #include "cell-error.h"
 
 #define GETTER(name, type, value)                                                                                \

@@ -9,7 +9,7 @@
 #include <pwd.h>
 
 #include "action.h"
-#include "bus.h"
+#include "bus-core.h"
 #include "cell-error.h"
 #include "log.h"
 

@@ -2,7 +2,7 @@
 /*
  * Jobs of systemd: a request that starts or stops a unit waits for the job's end, not only for its acceptance.
  */
-#include "bus.h"
+#include "bus-core.h"
 #include "log.h"
 
 #define SYSTEMD_NAME "org.freedesktop.systemd1"

@@ -6,7 +6,7 @@
  * cell keeps its resources and its unit.
  */
 #include "action.h"
-#include "bus.h"
+#include "bus-core.h"
 #include "cell-error.h"
 #include "lease.h"
 

@@ -5,8 +5,9 @@
 #include "comm.h"
 #include "heartbeat.h"
 
-#define PROMISE_MIN_USEC (10 * USEC_PER_MSEC) /**< shorter promises are not believed: they would only keep celld busy \
-					       */
+#define PROMISE_MIN_USEC                                                                             \
+	(10 * USEC_PER_MSEC) /**< shorter promises are not believed: they would only keep celld busy \
+			      */
 #define PROMISE_MAX_USEC (3600 * USEC_PER_SEC)
 #define STEP_MIN_USEC USEC_PER_MSEC
 #define DISCOVER_USEC USEC_PER_SEC /**< pace of looking whether a cell of which nothing is expected takes part */

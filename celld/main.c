@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
-#include "bus.h"
+#include "bus-core.h"
 #include "log.h"
 
 #define RECONNECT_USEC (500 * USEC_PER_MSEC)

@@ -2,7 +2,7 @@
 /*
  * The connection: made and lost as a whole. The manager does not notice more than that its hooks come and go.
  */
-#include "bus.h"
+#include "bus-core.h"
 #include "log.h"
 
 static void lose(Bus *bus)

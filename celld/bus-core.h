@@ -5,8 +5,8 @@
  * bus-manager.c and bus-cell.c hold the vtables and verbs, bus-request.c a call's way through authorisation,
  * bus-unit.c the jobs of systemd, bus-errors.c the names of errors. The reviewed contract is the XML in bus/.
  */
-#ifndef CELLD_BUS_H
-#define CELLD_BUS_H
+#ifndef CELLD_BUS_CORE_H
+#define CELLD_BUS_CORE_H
 
 #include <systemd/sd-bus.h>
 

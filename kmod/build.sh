@@ -12,13 +12,16 @@ for file in "$root"/kmod/*.[chS] "$root"/kmod/Kbuild; do
 	ln -s "$file" "$build/"
 done
 
+# Type information for BPF is optional; newer kernels' headers ask for it, but may come without the tool.
+btf=
+command -v pahole >/dev/null || btf=CONFIG_DEBUG_INFO_BTF_MODULES=
+
 # The compiler is the kernel's own affair: flags for user space do not belong here.
 log=$build/build.log
-if ! env -u CC -u CFLAGS -u LDFLAGS -u MAKEFLAGS make -C "$kdir" M="$build" CELLD_TOP="$root" W=1 \
+if ! env -u CC -u CFLAGS -u LDFLAGS -u MAKEFLAGS make -C "$kdir" M="$build" CELLD_TOP="$root" $btf W=1 \
 	KCFLAGS="-Werror -fmacro-prefix-map=$build/=" modules >"$log" 2>&1; then
 	cat "$log" >&2
 	exit 1
 fi
-# BTF needs the kernel's vmlinux, which headers packages do not have.
 grep -E 'warning:|WARNING:' "$log" >&2 || true
 cp "$build/jailhouse.ko" "$output"

@@ -29,10 +29,24 @@ struct reading {
 	u32 count;
 };
 
+/* Linux' own accessors are not for modules (since 6.5 they are static calls). */
+static u32 clock_apic_read(u32 reg)
+{
+	return x2apic_enabled() ? native_apic_msr_read(reg) : native_apic_mem_read(reg);
+}
+
+static void clock_apic_write(u32 reg, u32 value)
+{
+	if (x2apic_enabled())
+		native_apic_msr_write(reg, value);
+	else
+		native_apic_mem_write(reg, value);
+}
+
 /* Intel SDM, "Divide Configuration Register": bits 3, 1, 0 are log2(divisor) - 1, and 7 divides by 1. */
 static unsigned int clock_divisor(void)
 {
-	u32 tdcr = apic_read(APIC_TDCR);
+	u32 tdcr = clock_apic_read(APIC_TDCR);
 
 	return 1U << ((((tdcr & 8) >> 1 | (tdcr & 3)) + 1) & 7);
 }
@@ -42,7 +56,7 @@ static struct reading clock_read(void)
 	struct reading r;
 
 	r.begin = rdtsc_ordered();
-	r.count = apic_read(APIC_TMCCT);
+	r.count = clock_apic_read(APIC_TMCCT);
 	r.end = rdtsc_ordered();
 	return r;
 }
@@ -75,11 +89,11 @@ static u32 clock_measure_idle_timer(u64 *doubt, u32 lvtt)
 	u32 khz;
 
 	rdmsrl(MSR_IA32_TSC_DEADLINE, deadline);
-	apic_write(APIC_LVTT, (lvtt & APIC_VECTOR_MASK) | APIC_LVT_MASKED | APIC_LVT_TIMER_ONESHOT);
-	apic_write(APIC_TMICT, 0xffffffff);
+	clock_apic_write(APIC_LVTT, (lvtt & APIC_VECTOR_MASK) | APIC_LVT_MASKED | APIC_LVT_TIMER_ONESHOT);
+	clock_apic_write(APIC_TMICT, 0xffffffff);
 	khz = clock_measure(doubt);
-	apic_write(APIC_TMICT, 0);
-	apic_write(APIC_LVTT, lvtt);
+	clock_apic_write(APIC_TMICT, 0);
+	clock_apic_write(APIC_LVTT, lvtt);
 	/* Intel SDM, "TSC-Deadline Mode": the switch of mode must be done before the MSR is written. */
 	mb();
 	if (deadline)
@@ -106,7 +120,7 @@ int clock_apic_khz(void)
 		return -EIO;
 	for (try = 0; try < TRIES && found < GOOD_ENOUGH; try++) {
 		local_irq_save(flags);
-		lvtt = apic_read(APIC_LVTT);
+		lvtt = clock_apic_read(APIC_LVTT);
 		if ((lvtt & APIC_LVT_TIMER_TSCDEADLINE) == APIC_LVT_TIMER_TSCDEADLINE)
 			khz = clock_measure_idle_timer(&doubt, lvtt);
 		else

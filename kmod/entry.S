@@ -79,7 +79,9 @@ SYM_FUNC_START(trampoline_leave)
 	vmmcall
 	testl	%eax, %eax
 	jz	.Lnative
-	jmp	trampoline_resume
+	/* Still root cell. */
+	POP_LINUX
+	RET
 SYM_FUNC_END(trampoline_leave)
 
 	/* Fails to assemble if the code is longer, and so might straddle a page. */

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * cellctl start, stop, restart, create, destroy, ...: commands that change cells, one after the other.
+ */
+#include "ctl.h"
+
+typedef struct Action {
+	const char *verb;   /**< for messages: "start" */
+	const char *method; /**< of the manager; takes a name, and flags unless said otherwise */
+	bool without_flags;
+	bool with_path; /**< answers with the cell's path */
+} Action;
+
+static int act_on(Ctl *ctl, const Action *action, const char *name)
+{
+	_cleanup_message_ sd_bus_message *reply = NULL;
+	_cleanup_free_ char *what = NULL;
+
+	if (asprintf(&what, "%s %s", action->verb, name) < 0)
+		return ctl_error("Out of memory");
+	if (action->without_flags)
+		return ctl_call(ctl, what, CTL_MANAGER_PATH, CTL_MANAGER_INTERFACE, action->method, NULL, "s", name);
+	return ctl_call(ctl, what, CTL_MANAGER_PATH, CTL_MANAGER_INTERFACE, action->method,
+			action->with_path ? &reply : NULL, "st", name, ctl->flags);
+}
+
+/** act - on all cells, also after a failure. Return: the largest exit status */
+static int act(Ctl *ctl, const Action *action, char **names)
+{
+	int status = CTL_OK;
+
+	ctl_agent_open(ctl);
+	for (; *names; names++) {
+		int r = act_on(ctl, action, *names);
+
+		status = MAX(status, r);
+	}
+	return status;
+}
+
+int verb_start(Ctl *ctl, char **arguments)
+{
+	return act(ctl, &(Action){ .verb = "start", .method = "StartCell" }, arguments);
+}
+
+int verb_stop(Ctl *ctl, char **arguments)
+{
+	return act(ctl, &(Action){ .verb = "stop", .method = "StopCell" }, arguments);
+}
+
+int verb_restart(Ctl *ctl, char **arguments)
+{
+	return act(ctl, &(Action){ .verb = "restart", .method = "RestartCell" }, arguments);
+}
+
+int verb_create(Ctl *ctl, char **arguments)
+{
+	return act(ctl, &(Action){ .verb = "create", .method = "CreateCell", .with_path = true }, arguments);
+}
+
+int verb_destroy(Ctl *ctl, char **arguments)
+{
+	return act(ctl, &(Action){ .verb = "destroy", .method = "DestroyCell" }, arguments);
+}
+
+int verb_reset_failed(Ctl *ctl, char **arguments)
+{
+	return act(ctl, &(Action){ .verb = "reset", .method = "ResetFailedCell", .without_flags = true }, arguments);
+}
+
+int verb_reload(Ctl *ctl, char **arguments)
+{
+	(void)arguments;
+	ctl_agent_open(ctl);
+	return ctl_call(ctl, "reload", CTL_MANAGER_PATH, CTL_MANAGER_INTERFACE, "Reload", NULL, NULL);
+}
+
+/** systemctl - desired state is systemd's: hand over */
+static int systemctl(const Ctl *ctl, const char *verb, char **names)
+{
+	_cleanup_strv_ char **argv = NULL;
+	int r;
+
+	r = strv_add(&argv, "systemctl");
+	if (r >= 0)
+		r = strv_add(&argv, verb);
+	if (r >= 0 && ctl->now)
+		r = strv_add(&argv, "--now");
+	if (r >= 0 && ctl->quiet)
+		r = strv_add(&argv, "--quiet");
+	if (r >= 0 && ctl->flags & CTL_FLAG_RUNTIME)
+		r = strv_add(&argv, "--runtime");
+	if (r >= 0 && ctl->host)
+		r = strv_add(&argv, "-H");
+	if (r >= 0 && ctl->host)
+		r = strv_add(&argv, ctl->host);
+	for (; r >= 0 && *names; names++) {
+		_cleanup_free_ char *unit = NULL;
+
+		if (!cell_name_is_valid(*names))
+			return ctl_error("Not a cell name: %s", *names);
+		r = asprintf(&unit, "cell@%s.service", *names);
+		if (r >= 0)
+			r = strv_add(&argv, unit);
+	}
+	return r < 0 ? ctl_error("Out of memory") : ctl_run(argv);
+}
+
+int verb_enable(Ctl *ctl, char **arguments)
+{
+	return systemctl(ctl, "enable", arguments);
+}
+
+int verb_disable(Ctl *ctl, char **arguments)
+{
+	return systemctl(ctl, "disable", arguments);
+}
+
+int verb_logs(Ctl *ctl, char **arguments)
+{
+	char unit[64], lines[16];
+	char *argv[12] = { (char *)"journalctl", (char *)"-u", unit };
+	size_t n = 3;
+
+	if (!cell_name_is_valid(arguments[0]))
+		return ctl_error("Not a cell name: %s", arguments[0]);
+	if (ctl->host)
+		return ctl_error("logs works on this machine only; try ssh %s journalctl -u cell@%s", ctl->host,
+				 arguments[0]);
+	snprintf(unit, sizeof(unit), "cell@%s.service", arguments[0]);
+	snprintf(lines, sizeof(lines), "-n%i", ctl->lines);
+	if (ctl->lines >= 0)
+		argv[n++] = lines;
+	if (ctl->follow)
+		argv[n++] = (char *)"-f";
+	if (!ctl->pager)
+		argv[n++] = (char *)"--no-pager";
+	if (ctl->json != CTL_JSON_OFF)
+		argv[n++] = (char *)(ctl->json == CTL_JSON_SHORT ? "-ojson" : "-ojson-pretty");
+	argv[n] = NULL;
+	return ctl_run(argv);
+}

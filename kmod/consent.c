@@ -44,14 +44,18 @@ static int consent_call(struct kcell *kc, u32 call, u32 force)
 	return err;
 }
 
-/* Repeat the call until the cell has answered, the deadline is over or the caller is killed. */
-static int consent_wait(struct kcell *kc, u32 call, u32 options)
+/*
+ * Repeat the call until the cell has answered, the deadline is over or the caller is killed. @refusals is left as
+ * refused() wants it: others may have been refused something in between.
+ */
+static int consent_wait(struct kcell *kc, u32 call, u32 options, u64 *refusals)
 {
 	u32 ms = options & JAILHOUSE_OPT_DEADLINE_MS;
 	ktime_t deadline = ktime_add_ms(ktime_get(), ms ? ms : JAILHOUSE_DEADLINE_DEFAULT_MS);
 	int err;
 
 	for (;;) {
+		*refusals = event_refusals();
 		err = consent_call(kc, call, 0);
 		if (err != -EAGAIN)
 			return err;
@@ -80,13 +84,14 @@ static int consent_wait(struct kcell *kc, u32 call, u32 options)
  */
 int kcell_ask(struct kcell *kc, u32 call, u32 options)
 {
-	u64 refusals = event_refusals();
+	u64 refusals;
 	int err;
 
-	err = consent_wait(kc, call, options);
+	err = consent_wait(kc, call, options, &refusals);
 	if ((err == -ETIMEDOUT && consent_may_force(kc, options)) || (err == -EPERM && options & JAILHOUSE_OPT_FORCE)) {
 		pr_info("cell %s: %s without its consent (%s)\n", kcell_name(kc), consent_call_name(call),
 			err == -EPERM ? "it refused" : "it did not answer");
+		refusals = event_refusals();
 		err = consent_call(kc, call, CELL_HC_FORCE);
 	}
 	if (err == -ETIMEDOUT)

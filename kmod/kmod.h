@@ -5,8 +5,9 @@
  * Lock order: mmap_lock or hv_lock > cells_lock; user memory is touched under neither of the two.
  *   hv_lock     one management operation at a time (enable, disable, create...); dropped while a cell is given time
  *               to consent to something, during which kcell.busy keeps others away from that cell.
- *   cells_lock  short: list of cells, reader of the event ring, event numbers, open files. Writers of the list hold
- * both. Device hotplug and CPU hotplug locks nest inside hv_lock and outside cells_lock.
+ *   cells_lock  short: list of cells (writers hold both), reader of the event ring, event numbers, open files.
+ *
+ * Device hotplug and CPU hotplug locks nest inside hv_lock and outside cells_lock.
  */
 #ifndef JAILHOUSE_KMOD_H
 #define JAILHOUSE_KMOD_H

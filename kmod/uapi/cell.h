@@ -34,6 +34,8 @@ struct jailhouse_image {
  *
  * options is padding in Jailhouse, where it is 0: then the module waits JAILHOUSE_DEADLINE_DEFAULT_MS for the cell's
  * consent, and acts without it afterwards if the cell's msg_reply_timeout is not 0, or else answers -ETIMEDOUT.
+ * -EBUSY: another operation on the same cell is under way. JAILHOUSE_DISABLE waits as long for each cell, then acts;
+ * a cell that refuses makes it fail.
  */
 struct jailhouse_cell_id {
 	__s32 id;      /**< >= 0, or JAILHOUSE_CELL_ID_UNUSED */
@@ -42,7 +44,7 @@ struct jailhouse_cell_id {
 };
 
 #define JAILHOUSE_OPT_DEADLINE_MS 0x000fffffU /**< mask: milliseconds to wait for consent; 0: default */
-#define JAILHOUSE_OPT_FORCE 0x80000000U	      /**< act at the deadline even if the cell is silent or refuses */
+#define JAILHOUSE_OPT_FORCE 0x80000000U	      /**< act if the cell is silent until the deadline, or as soon as it refuses */
 #define JAILHOUSE_DEADLINE_DEFAULT_MS 1000
 
 /** struct jailhouse_cell_load - argument of JAILHOUSE_CELL_LOAD; without images: shut down */

@@ -10,6 +10,9 @@
 #define HEARTBEAT_INTERVAL_MIN_USEC USEC_PER_MSEC
 #define HEARTBEAT_TIMEOUT_MIN_USEC (10 * USEC_PER_MSEC)
 
+/** Longer is no supervision, and far enough from where sums of times overflow. */
+#define HEARTBEAT_TIMEOUT_MAX_USEC (24 * 3600 * USEC_PER_SEC)
+
 /** The kernel module takes the deadline as 20 bits of milliseconds. */
 #define SHUTDOWN_TIMEOUT_MAX_USEC (0xfffffULL * USEC_PER_MSEC)
 
@@ -61,6 +64,7 @@ static void check_heartbeat(const Checker *checker)
 {
 	const SupervisionPolicy *policy = &checker->cell->supervision;
 	uint64_t interval = policy->heartbeat_interval_usec, timeout = policy->heartbeat_timeout_usec;
+	uint64_t startup = policy->startup_timeout_usec;
 	const MemoryRegion *comm = memory_find_comm(checker->cell);
 	static const char timeout_key[] = "supervision.HeartbeatTimeoutUSec";
 
@@ -79,6 +83,8 @@ static void check_heartbeat(const Checker *checker)
 	if (timeout == USEC_INFINITY)
 		check_report(checker, CONFIG_ERROR, timeout_key,
 			     "is \"infinity\"; leave it out to do without heartbeats");
+	else if (timeout > HEARTBEAT_TIMEOUT_MAX_USEC)
+		check_report(checker, CONFIG_ERROR, timeout_key, "%s is more than 1d", FORMAT_USEC(timeout));
 	if (timeout < HEARTBEAT_TIMEOUT_MIN_USEC)
 		check_report(checker, CONFIG_ERROR, timeout_key, "%s is less than 10ms", FORMAT_USEC(timeout));
 	if (timeout <= interval)
@@ -87,6 +93,9 @@ static void check_heartbeat(const Checker *checker)
 	else if (timeout / 2 < interval)
 		check_report(checker, CONFIG_WARNING, timeout_key, "%s allows no missed beat of %s",
 			     FORMAT_USEC(timeout), FORMAT_USEC(interval));
+	if (startup > 0 && startup < HEARTBEAT_TIMEOUT_MIN_USEC)
+		check_report(checker, CONFIG_ERROR, "supervision.StartupTimeoutUSec", "%s is less than 10ms",
+			     FORMAT_USEC(startup));
 	if (!comm || !(comm->flags & MEMORY_WRITE))
 		check_report(checker, CONFIG_ERROR, timeout_key,
 			     "heartbeats need a region with \"comm-region\" and \"write\"");

@@ -40,8 +40,8 @@ static uint64_t now_usec(clockid_t clock)
 	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
 }
 
-/** print_ago - "; 5min ago", in its two largest units */
-static void print_ago(const Ctl *ctl, uint64_t then_usec, uint64_t now)
+/** print_ago - "5min ago" behind @separator, without what is too fine to matter */
+static void print_ago(const Ctl *ctl, const char *separator, uint64_t then_usec, uint64_t now)
 {
 	uint64_t ago = now > then_usec ? now - then_usec : 0;
 	uint64_t unit = ago >= 3600 * USEC_PER_SEC ? 60 * USEC_PER_SEC
@@ -49,7 +49,7 @@ static void print_ago(const Ctl *ctl, uint64_t then_usec, uint64_t now)
 						   : USEC_PER_MSEC;
 
 	if (then_usec > 0)
-		fprintf(ctl->out, "%s ago", ago < unit ? "less than 1ms" : FORMAT_USEC(ago - ago % unit));
+		fprintf(ctl->out, "%s%s ago", separator, ago < unit ? "less than 1ms" : FORMAT_USEC(ago - ago % unit));
 }
 
 /** print_line - "   Label: text" in the text's colour */
@@ -68,8 +68,8 @@ static void print_heartbeat(const Ctl *ctl, json_object *cell)
 
 	print_line(ctl, cell, "Health", "Health");
 	if (ctl_number(cell, "HeartbeatCount") > 0) {
-		fprintf(ctl->out, "; beat %" PRIu64 ", ", ctl_number(cell, "HeartbeatCount"));
-		print_ago(ctl, ctl_number(cell, "LastHeartbeatTimestampMonotonic"), now_usec(CLOCK_MONOTONIC));
+		fprintf(ctl->out, "; beat %" PRIu64, ctl_number(cell, "HeartbeatCount"));
+		print_ago(ctl, ", ", ctl_number(cell, "LastHeartbeatTimestampMonotonic"), now_usec(CLOCK_MONOTONIC));
 	}
 	if (interval > 0)
 		fprintf(ctl->out, "; every %s", FORMAT_USEC(interval));
@@ -93,8 +93,8 @@ static void print_status(const Ctl *ctl, json_object *cell)
 		_cleanup_free_ char *since =
 			ctl_text("StateChangeTimestamp", ctl_property(cell, "StateChangeTimestamp"));
 
-		fprintf(ctl->out, " since %s; ", since ?: "");
-		print_ago(ctl, ctl_number(cell, "StateChangeTimestampMonotonic"), now);
+		fprintf(ctl->out, " since %s", since ?: "");
+		print_ago(ctl, "; ", ctl_number(cell, "StateChangeTimestampMonotonic"), now);
 	}
 	if (!isempty(ctl_string(cell, "Operation")) && !streq(ctl_string(cell, "Operation"), "none"))
 		fprintf(ctl->out, "; operation under way: %s", ctl_string(cell, "Operation"));

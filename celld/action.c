@@ -77,6 +77,8 @@ static void reset_counters(Cell *c)
 /** enter_rest - the cell does not run and is not going to: celld is not in charge of it any more */
 static void enter_rest(Cell *c, CellState state)
 {
+	if (!cell_is_created(c))
+		c->left_by_unit = false;
 	if (c->supervisor == CELL_SUPERVISOR_CELLD)
 		cell_set_supervisor(c, CELL_SUPERVISOR_NONE);
 	(void)cell_set_state(c, state);
@@ -206,7 +208,7 @@ static void settle_start(Cell *c, const CellJob *job, int error, const JobReply 
 	}
 	if (error >= 0) {
 		if (job->supervisor != CELL_SUPERVISOR_NONE)
-			cell_set_supervisor(c, job->supervisor);
+			action_supervise(c, job->supervisor);
 		enter_running(c, true);
 		judge_running(c);
 		return;
@@ -582,6 +584,7 @@ void action_supervise(Cell *c, CellSupervisor supervisor)
 {
 	bool before = cell_is_supervised(c);
 
+	c->left_by_unit = false;
 	cell_set_supervisor(c, supervisor);
 	if (!before && c->state == CELL_RUNNING && !c->job)
 		watch_start(c);
@@ -602,6 +605,7 @@ void action_take_over(Cell *c)
 
 void action_unsupervise(Cell *c)
 {
+	c->left_by_unit = c->supervisor == CELL_SUPERVISOR_UNIT && (cell_is_created(c) || c->job || c->restart);
 	cell_set_supervisor(c, CELL_SUPERVISOR_NONE);
 	c->no_restart = false;
 	watch_stop(c);

@@ -78,13 +78,6 @@ static const char *unit_of(const Cell *c)
 	return buffer;
 }
 
-static uint64_t heartbeat_count(const Cell *c)
-{
-	HeartbeatSample sample;
-
-	return watch_sample(c, &sample) < 0 ? 0 : sample.counter;
-}
-
 GETTER(name, "s", c->name)
 GETTER(id, "u", cell_is_created(c) ? (uint32_t)c->kernel.id : ID_NONE)
 GETTER(state, "s", cell_state_to_string(c->state))
@@ -103,8 +96,21 @@ GETTER(timeout, "t", cell_policy(c)->heartbeat_timeout_usec)
 GETTER(state_realtime, "t", c->state_realtime_usec)
 GETTER(state_monotonic, "t", c->state_monotonic_usec)
 GETTER(next_restart, "t", c->next_restart_usec)
-GETTER(heartbeat_count, "t", heartbeat_count(c))
 GETTER(heartbeat_last, "t", c->heartbeat.last_usec)
+
+/** sample_of - what the cell says at this moment, all zero if it does not say anything; static buffer */
+static const HeartbeatSample *sample_of(const Cell *c)
+{
+	static HeartbeatSample sample;
+
+	if (watch_sample(c, &sample) < 0)
+		sample = (HeartbeatSample){ 0 };
+	return &sample;
+}
+
+GETTER(heartbeat_count, "t", sample_of(c)->counter)
+GETTER(status_text, "s", sample_of(c)->text)
+GETTER(status_code, "u", sample_of(c)->status)
 
 static int append_kernel_cpus(sd_bus_message *reply, const KernelCpuSet *set)
 {
@@ -245,6 +251,8 @@ static const sd_bus_vtable vtable[] = {
 	PROPERTY("NextRestartTimestampMonotonic", "t", next_restart, CHANGES),
 	PROPERTY("HeartbeatCount", "t", heartbeat_count, 0),
 	PROPERTY("LastHeartbeatTimestampMonotonic", "t", heartbeat_last, 0),
+	PROPERTY("StatusText", "s", status_text, 0),
+	PROPERTY("StatusCode", "u", status_code, 0),
 	SD_BUS_METHOD_WITH_ARGS("Start", SD_BUS_ARGS("t", flags), SD_BUS_NO_RESULT, method_verb, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("Stop", SD_BUS_ARGS("t", flags), SD_BUS_NO_RESULT, method_verb, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("Restart", SD_BUS_ARGS("t", flags), SD_BUS_NO_RESULT, method_verb, OPEN),
@@ -296,7 +304,7 @@ static const struct {
 
 void bus_cell_changed(Cell *c, unsigned changed, void *userdata)
 {
-	const Bus *bus = userdata;
+	Bus *bus = userdata;
 	_cleanup_free_ char *path = NULL;
 	char *names[ELEMENTSOF(changes) + 1];
 	size_t n = 0;
@@ -305,6 +313,8 @@ void bus_cell_changed(Cell *c, unsigned changed, void *userdata)
 		if (changes[i].changed & changed)
 			names[n++] = (char *)(uintptr_t)changes[i].property;
 	names[n] = NULL;
+	if (c->left_by_unit)
+		bus_orphan_look(bus);
 	if (n > 0 && bus_cell_path(c->name, &path) >= 0)
 		(void)sd_bus_emit_properties_changed_strv(bus->bus, path, BUS_INTERFACE_CELL, names);
 }

@@ -28,6 +28,7 @@ static int on_name_requested(sd_bus_message *reply, void *userdata, _unused_ sd_
 		return 0;
 	}
 	bus->named = true;
+	bus_orphan_look(bus);
 	if (bus->ready)
 		bus->ready(bus->userdata);
 	return 0;
@@ -118,6 +119,7 @@ Bus *bus_free(Bus *bus)
 		return NULL;
 	bus->lost = NULL;
 	manager_set_hooks(bus->manager, NULL);
+	bus_orphan_done(bus);
 	while (bus->requests)
 		bus_request_free(bus->requests);
 	sd_bus_flush_close_unref(bus->bus);

@@ -32,8 +32,11 @@ struct Bus {
 	Manager *manager;
 	Console *console;
 	sd_bus *bus;
-	BusRequest *requests; /**< calls that wait for something */
-	bool named;	      /**< the name is ours */
+	BusRequest *requests;	 /**< calls that wait for something */
+	bool named;		 /**< the name is ours */
+	struct Inquiry *inquiry; /**< bus-orphan.c */
+	sd_event_source *orphan_timer;
+	size_t orphan_turn;
 	void (*ready)(void *userdata);
 	void (*lost)(void *userdata);
 	void *userdata;
@@ -130,6 +133,21 @@ void bus_unit_reset_failed(Bus *bus, const char *unit);
 
 /** bus_unit_name - of a cell, allocated */
 int bus_unit_name(const char *cell, char **ret);
+
+/* bus-orphan.c */
+
+/** bus_orphan_look - there may be cells whose supervisor is gone: see what becomes of them */
+void bus_orphan_look(Bus *bus);
+void bus_orphan_done(Bus *bus);
+
+typedef enum BusOrphanVerdict {
+	BUS_ORPHAN_WAIT,  /**< a supervisor may come back */
+	BUS_ORPHAN_STOP,  /**< the unit was stopped */
+	BUS_ORPHAN_LEAVE, /**< systemd has given up on the supervisor, which is not the cell's fault */
+} BusOrphanVerdict;
+
+/** bus_orphan_judge - by the unit's ActiveState, Result and Restart */
+BusOrphanVerdict bus_orphan_judge(const char *active, const char *result, const char *restart);
 
 /* bus-verbs.c */
 extern const BusVerb bus_verbs[];

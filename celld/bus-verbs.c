@@ -77,14 +77,15 @@ static int run_start(BusRequest *r, Cell *c, _unused_ sd_bus_error *error)
 {
 	if (r->flags & BUS_FLAG_NO_UNIT)
 		return start_directly(r, c);
+	/* Units would wait for the device to come. */
+	if (r->bus->manager->hypervisor == HYPERVISOR_ABSENT)
+		return -CELL_EUNAVAILABLE;
 	return unit_job(r, "StartUnit", on_start_job);
 }
 
-/** stop_rest - what no unit is responsible for */
-static int stop_rest(BusRequest *r, Cell *c)
+/** stop_directly - a supervisor that holds the lease sees the end of the run, and its unit ends, too */
+static int stop_directly(BusRequest *r, Cell *c)
 {
-	if (lease_is_held(c) && !(r->flags & BUS_FLAG_FORCE))
-		return -CELL_EMANAGED;
 	return action_stop(c, consent_of(r), on_action_done, r);
 }
 
@@ -100,7 +101,7 @@ static int on_stop_job(BusRequest *r, const char *result, sd_bus_error *error)
 		return code == -CELL_ENOSUCHCELL ? 1 : code;
 	if (result && !cell_is_created(c) && c->state != CELL_RESTARTING)
 		return 1;
-	return stop_rest(r, c);
+	return stop_directly(r, c);
 }
 
 static void on_forced_stop(_unused_ Cell *c, int error, const char *text, void *userdata)
@@ -117,7 +118,7 @@ static void on_forced_stop(_unused_ Cell *c, int error, const char *text, void *
 static int run_stop(BusRequest *r, Cell *c, _unused_ sd_bus_error *error)
 {
 	if (r->flags & BUS_FLAG_NO_UNIT)
-		return stop_rest(r, c);
+		return stop_directly(r, c);
 	if (r->flags & BUS_FLAG_FORCE && cell_is_created(c))
 		return action_stop(c, JOB_CONSENT_FORCE, on_forced_stop, r);
 	return unit_job(r, "StopUnit", on_stop_job);
@@ -181,7 +182,11 @@ static int run_reload(BusRequest *r, _unused_ Cell *c, _unused_ sd_bus_error *er
 
 static void on_switched(int error, const char *text, void *userdata)
 {
-	bus_request_finish(userdata, error, text);
+	BusRequest *r = userdata;
+
+	if (error == -CELL_ERUNNING && r->flags & BUS_FLAG_FORCE)
+		error = 0;
+	bus_request_finish(r, error, text);
 }
 
 static int switch_directly(BusRequest *r, bool on, sd_bus_error *error)
@@ -206,6 +211,8 @@ static int run_enable(BusRequest *r, _unused_ Cell *c, sd_bus_error *error)
 {
 	if (r->flags & BUS_FLAG_NO_UNIT)
 		return switch_directly(r, true, error);
+	if (r->bus->manager->hypervisor == HYPERVISOR_ABSENT)
+		return -CELL_EUNAVAILABLE;
 	return bus_unit_job(r, "StartUnit", HYPERVISOR_UNIT, on_switch_job);
 }
 
@@ -285,10 +292,11 @@ const BusVerb bus_verbs[] = {
 	{ "StopCell", "Stop", ACTION_CELLS, BUS_FLAG_FORCE | BUS_FLAG_NO_UNIT, true, true, false, run_stop },
 	{ "RestartCell", "Restart", ACTION_CELLS, BUS_FLAG_FORCE | BUS_FLAG_NO_UNIT, true, true, false, run_restart },
 	{ "ResetFailedCell", "ResetFailed", ACTION_CELLS, 0, true, false, false, run_reset_failed },
-	{ "CreateCell", NULL, ACTION_CELLS, 0, true, true, false, run_create },
-	{ "DestroyCell", NULL, ACTION_CELLS, BUS_FLAG_FORCE, true, true, false, run_destroy },
+	{ "CreateCell", NULL, ACTION_CELLS, BUS_FLAG_NO_UNIT, true, true, false, run_create },
+	{ "DestroyCell", NULL, ACTION_CELLS, BUS_FLAG_FORCE | BUS_FLAG_NO_UNIT, true, true, false, run_destroy },
 	{ "Reload", NULL, ACTION_DEFINE, 0, false, false, false, run_reload },
-	{ "EnableHypervisor", NULL, ACTION_HYPERVISOR, BUS_FLAG_NO_UNIT, false, true, false, run_enable },
+	{ "EnableHypervisor", NULL, ACTION_HYPERVISOR, BUS_FLAG_FORCE | BUS_FLAG_NO_UNIT, false, true, false,
+	  run_enable },
 	{ "DisableHypervisor", NULL, ACTION_HYPERVISOR, BUS_FLAG_FORCE | BUS_FLAG_NO_UNIT, false, true, false,
 	  run_disable },
 	{ "Supervise", NULL, NULL, 0, true, false, true, run_supervise },

@@ -208,6 +208,11 @@ CellVerdict cell_judge(const KernelCell *kernel, CellResult *ret_result)
 	if (kernel->id < 0)
 		return CELL_VERDICT_GONE;
 
+	/* Parked CPUs were stopped by the hypervisor; without them it is the cell that says it has failed. */
+	if (kernel_cpu_set_count(&kernel->failed) > 0) {
+		*ret_result = CELL_RESULT_CPU_FAILED;
+		return CELL_VERDICT_FAILED;
+	}
 	switch (kernel->state) {
 	case KERNEL_SHUT_DOWN:
 		return CELL_VERDICT_SHUT_DOWN;
@@ -218,15 +223,8 @@ CellVerdict cell_judge(const KernelCell *kernel, CellResult *ret_result)
 		*ret_result = CELL_RESULT_COMM_REVISION;
 		return CELL_VERDICT_FAILED;
 	default:
-		break;
-	}
-	if (kernel_cpu_set_count(&kernel->failed) == 0)
 		return CELL_VERDICT_OK;
-	/* The state word follows a moment later when it was the last CPU. */
-	*ret_result = kernel_cpu_set_count(&kernel->failed) >= kernel_cpu_set_count(&kernel->cpus)
-			      ? CELL_RESULT_CELL_FAILED
-			      : CELL_RESULT_CPU_FAILED;
-	return CELL_VERDICT_FAILED;
+	}
 }
 
 const SupervisionPolicy *cell_policy(const Cell *c)

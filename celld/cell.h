@@ -126,6 +126,7 @@ struct Cell {
 	int last_error;	     /**< of the last action, -CELL_E* or 0 */
 	char *last_text;     /**< sentence on it, or NULL */
 	bool no_restart;     /**< the supervisor wants to decide itself: as with Restart=no */
+	bool left_by_unit;   /**< was supervised on behalf of its unit, which may come back or be stopped */
 	bool interrupted;    /**< celld died when it was starting the cell; it is failed until somebody is in charge */
 
 	unsigned n_restarts;	    /**< automatic ones since somebody started it by hand */

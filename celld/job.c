@@ -161,15 +161,16 @@ static int create(int fd, const JobPlan *plan, JobReply *reply)
 	size_t size;
 	int r;
 
-	reply->result = CELL_RESULT_CONFIG;
 	r = cell_config_to_blob(plan->config, &blob, &size);
-	if (r < 0)
+	if (r < 0) {
+		reply->result = CELL_RESULT_CONFIG;
 		return fail(reply, -CELL_ECONFIG, "The configuration of %s does not fit: %s", plan->name, strerror(-r));
+	}
 
+	/* A resource that is in use now, or a locked configuration, is not the fault of this cell: no result. */
 	r = kmod_cell_create(fd, blob, size);
 	switch (r) {
 	case 0:
-		reply->result = CELL_RESULT_SUCCESS;
 		return 0;
 	case -EBUSY:
 		return fail(reply, -CELL_ECONFLICT, "Cannot create cell %s: %s", plan->name, kernel_reason(r));
@@ -180,6 +181,7 @@ static int create(int fd, const JobPlan *plan, JobReply *reply)
 	case -EINVAL:
 	case -ERANGE:
 	case -E2BIG:
+		reply->result = CELL_RESULT_CONFIG;
 		return fail(reply, -CELL_ECONFIG, "Cannot create cell %s: %s", plan->name, kernel_reason(r));
 	default:
 		return fail(reply, r, "Cannot create cell %s: %s", plan->name, kernel_reason(r));
@@ -283,6 +285,8 @@ int job_enable(const SystemConfig *system, JobReply *ret)
 	if (fd < 0)
 		return fd;
 	r = look(NULL, ret);
+	if (r >= 0)
+		return fail(ret, -CELL_ERUNNING, "The hypervisor is enabled already");
 	if (r != -CELL_EDISABLED)
 		return r;
 

@@ -42,7 +42,7 @@ typedef struct JobReply {
 /** job_run - do it. Context: child of an operation. Return: 0, -CELL_E*, other -errno */
 int job_run(const JobPlan *plan, JobReply *ret);
 
-/** job_enable - build the system's blob and enable the hypervisor; 0 if it is enabled already */
+/** job_enable - build the system's blob and enable the hypervisor; -CELL_ERUNNING if it is enabled already */
 int job_enable(const SystemConfig *system, JobReply *ret);
 
 /** job_disable - shut down and destroy every cell, then disable; 0 if it is disabled already */

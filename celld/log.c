@@ -14,7 +14,7 @@
 
 #define FIELD_BYTES 128
 #define MESSAGE_BYTES 1024
-#define FIELDS_MAX 10
+#define FIELDS_MAX 12
 
 typedef struct Entry {
 	char buffer[FIELDS_MAX][FIELD_BYTES];
@@ -99,6 +99,12 @@ static void log_cell_text(const Cell *c, int priority, const char *message_id, c
 		add_field(&entry, "CELL_ID=%" PRIi32, c->kernel.id);
 	add_field(&entry, "CELL_STATE=%s", cell_state_to_string(c->state));
 	add_field(&entry, "CELL_RESULT=%s", cell_result_to_string(c->result));
+	if (c->fault.known && c->state != CELL_STARTING) {
+		add_field(&entry, "CELL_FAULT_CAUSE=%s", c->fault.cause);
+		add_field(&entry, "CELL_FAULT_CPU=%" PRIu32, c->fault.cpu);
+		if (c->fault.has_address)
+			add_field(&entry, "CELL_FAULT_ADDRESS=0x%" PRIx64, c->fault.address);
+	}
 	if (c->supervisor_pid > 0)
 		add_field(&entry, "OBJECT_PID=%d", (int)c->supervisor_pid);
 	send_entry(&entry, priority, message_id, c->name, text);

@@ -351,6 +351,7 @@ static void adopt_existing(Cell *c, const CellSaved *saved)
 	bool by_celld = saved->supervisor == CELL_SUPERVISOR_CELLD;
 
 	watch_map(c);
+	c->left_by_unit = saved->supervisor == CELL_SUPERVISOR_UNIT;
 	if (by_celld && was_up)
 		cell_set_supervisor(c, CELL_SUPERVISOR_CELLD);
 	if (verdict == CELL_VERDICT_OK) {
@@ -389,6 +390,7 @@ static void adopt_absent(Cell *c, const CellSaved *saved)
 		(void)action_start(c, CELL_SUPERVISOR_CELLD, NULL, NULL);
 	} else {
 		c->interrupted = true;
+		c->left_by_unit = saved->supervisor == CELL_SUPERVISOR_UNIT;
 		cell_adopt_state(c, CELL_FAILED);
 	}
 }

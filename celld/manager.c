@@ -15,7 +15,8 @@
 #include "state-file.h"
 #include "watch.h"
 
-#define RUNTIME_DIR "/run/celld"
+#define RUNTIME_DIR "/run/celld" /**< beside configuration, therefore: */
+#define STATE_DIR "state"
 
 static const char *const hypervisor_state_table[HYPERVISOR_STATE_MAX] = {
 	[HYPERVISOR_ABSENT] = "absent",
@@ -331,7 +332,7 @@ int manager_new(sd_event *event, Manager **ret)
 		.locked_out = on_locked_out,
 		.userdata = m,
 	};
-	m->runtime_dir = strdup(isempty(dir) ? RUNTIME_DIR : dir);
+	m->runtime_dir = path_join(isempty(dir) ? RUNTIME_DIR : dir, STATE_DIR);
 	if (!m->runtime_dir)
 		return -ENOMEM;
 	r = sd_event_add_defer(event, &m->collector, on_collect, m);

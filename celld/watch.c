@@ -81,6 +81,7 @@ static void lost(Cell *c)
 
 	watch_stop(c);
 	cell_set_health(c, CELL_HEALTH_LOST);
+	cell_set_result(c, CELL_RESULT_HEARTBEAT_TIMEOUT);
 	if (last > 0)
 		log_cell(c, LOG_ERR, CELLD_MESSAGE_HEARTBEAT_LOST, "Heartbeat is lost: silent for %s.",
 			 FORMAT_USEC((clock_monotonic() - last) / 1000 * 1000));

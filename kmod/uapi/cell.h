@@ -44,7 +44,7 @@ struct jailhouse_cell_id {
 };
 
 #define JAILHOUSE_OPT_DEADLINE_MS 0x000fffffU /**< mask: milliseconds to wait for consent; 0: default */
-#define JAILHOUSE_OPT_FORCE 0x80000000U	      /**< act if the cell is silent until the deadline, or as soon as it refuses */
+#define JAILHOUSE_OPT_FORCE 0x80000000U	      /**< act at the deadline, or as soon as the cell refuses */
 #define JAILHOUSE_DEADLINE_DEFAULT_MS 1000
 
 /** struct jailhouse_cell_load - argument of JAILHOUSE_CELL_LOAD; without images: shut down */

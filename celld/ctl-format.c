@@ -43,12 +43,21 @@ static void print_number(FILE *f, const char *property, json_object *value)
 {
 	uint64_t number = json_object_get_uint64(value);
 
+	if (streq(property, "Id") && number == UINT32_MAX)
+		return; /* not created */
 	if (ends_with(property, "USec"))
 		fputs(FORMAT_USEC(number), f);
 	else if (ends_with(property, "Timestamp"))
 		print_time(f, number);
 	else
 		fprintf(f, "%" PRIu64, number);
+}
+
+/** print_string - some come from cells in the end: nothing that a terminal would obey */
+static void print_string(FILE *f, const char *s)
+{
+	for (; *s; s++)
+		fputc((unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s, f);
 }
 
 static void print_value(FILE *f, const char *property, json_object *value)
@@ -73,7 +82,7 @@ static void print_value(FILE *f, const char *property, json_object *value)
 		}
 		break;
 	default:
-		fputs(json_object_get_string(value), f);
+		print_string(f, json_object_get_string(value));
 	}
 }
 

@@ -102,6 +102,10 @@ static void print_status(const Ctl *ctl, json_object *cell)
 		fputs("; has locked the configuration", ctl->out);
 	fputc('\n', ctl->out);
 	print_heartbeat(ctl, cell);
+	if (!isempty(ctl_string(cell, "StatusText"))) {
+		print_line(ctl, cell, "Status", "StatusText");
+		fputc('\n', ctl->out);
+	}
 	print_line(ctl, cell, "Result", "Result");
 	fputc('\n', ctl->out);
 	print_line(ctl, cell, "Restarts", "NRestarts");

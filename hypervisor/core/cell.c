@@ -426,9 +426,9 @@ int cell_start(u32 id, bool force)
 	}
 	fill_comm(cell);
 	order_cpus(cell, true);
-	control_resume(cell);
-	event_cell(HV_EVENT_STARTED, cell);
+	event_cell(HV_EVENT_STARTED, cell); /* before anything that the cell may do */
 	print("cell %s: started\n", cell->name);
+	control_resume(cell);
 	return 0;
 }
 

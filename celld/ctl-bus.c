@@ -132,8 +132,7 @@ int ctl_get_cells(Ctl *ctl, json_object **ret)
 	r = ctl_json_read(reply, &objects);
 	if (r < 0)
 		return ctl_bus_failure("list cells", NULL, r);
-	json_object_object_foreach(objects, path, interfaces)
-	{
+	json_object_object_foreach (objects, path, interfaces) {
 		json_object *cell = ctl_property(interfaces, CTL_CELL_INTERFACE);
 
 		/* the manager's own object has another interface */

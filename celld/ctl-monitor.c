@@ -55,12 +55,13 @@ static void print_event(const Monitor *monitor, const char *cell, const char *ev
 		return;
 	}
 	fprintf(ctl->out, "%s %s %s", text, *cell ? cell : "-", event);
-	json_object_object_foreach(details, key, value)
-	{
+	json_object_object_foreach (details, key, value) {
 		_cleanup_free_ char *shown = ctl_text(key, value);
 		const char *color = ctl_color(ctl, key, shown ?: "");
 
-		fprintf(ctl->out, " %s=%s%s%s", key, color, shown ?: "", *color ? ctl_color_off(ctl) : "");
+		/* the line has its time already */
+		if (!startswith(key, "StateChangeTimestamp"))
+			fprintf(ctl->out, " %s=%s%s%s", key, color, shown ?: "", *color ? ctl_color_off(ctl) : "");
 	}
 	fputc('\n', ctl->out);
 	fflush(ctl->out);

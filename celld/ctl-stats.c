@@ -40,8 +40,7 @@ static json_object *counters_to_rows(const Sample *before, const Sample *sample)
 {
 	json_object *rows = json_object_new_array();
 
-	json_object_object_foreach(sample->counters, name, value)
-	{
+	json_object_object_foreach (sample->counters, name, value) {
 		json_object *row = json_object_new_object();
 		uint64_t now = json_object_get_uint64(value), then = now,
 			 elapsed = sample->time_usec - before->time_usec;

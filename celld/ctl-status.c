@@ -224,8 +224,7 @@ static int show_one(Ctl *ctl, json_object *all)
 
 	if (ctl->json != CTL_JSON_OFF)
 		return ctl_json_print(ctl, some);
-	json_object_object_foreach(some, key, value)
-	{
+	json_object_object_foreach (some, key, value) {
 		_cleanup_free_ char *text = ctl_text(key, value);
 
 		fprintf(ctl->out, "%s%s%s\n", ctl->value ? "" : key, ctl->value ? "" : "=", text ?: "");

@@ -86,8 +86,7 @@ static bool key_is_known(const JsonShape *shape, const char *key)
 
 static void report_unknown_keys(JsonReader *reader, const JsonPath *where, const JsonShape *shape, json_object *value)
 {
-	json_object_object_foreach(value, key, child)
-	{
+	json_object_object_foreach (value, key, child) {
 		Suggestion suggestion = SUGGESTION_INIT(key);
 		JsonPath here = { .outer = where, .name = key };
 

@@ -33,8 +33,7 @@ static int print_object(FILE *f, json_object *value, size_t indent)
 	int r;
 
 	fputc('{', f);
-	json_object_object_foreach(value, key, child)
-	{
+	json_object_object_foreach (value, key, child) {
 		fprintf(f, "%s\n%*s", comma, (int)indent + 2, "");
 		r = print_key(f, key);
 		if (r >= 0)

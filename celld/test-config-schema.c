@@ -73,9 +73,9 @@ static size_t count_names(json_object *node, const JsonNames *names)
 			n += streq(names->items[i].name, json_object_get_string(node));
 	if (!json_object_is_type(node, json_type_object))
 		return n;
-	json_object_object_foreach(node, key, child) if (streq(key, "enum") || streq(key, "const") ||
-							 streq(key, "anyOf") || streq(key, "items")) n +=
-		count_names(child, names);
+	json_object_object_foreach (node, key, child)
+		if (streq(key, "enum") || streq(key, "const") || streq(key, "anyOf") || streq(key, "items"))
+			n += count_names(child, names);
 	return n;
 }
 

@@ -5,7 +5,7 @@
 #include <locale.h>
 #include <signal.h>
 
-#include "ctl.h"
+#include "cellctl.h"
 
 static const CtlVerb verbs[] = {
 	{ "list", "", "List cells", 0, 0, verb_list },

@@ -2,7 +2,7 @@
 /*
  * cellctl start, stop, restart, create, destroy, ...: commands that change cells, one after the other.
  */
-#include "ctl.h"
+#include "cellctl.h"
 
 typedef struct Action {
 	const char *verb;   /**< for messages: "start" */

@@ -4,7 +4,7 @@
  */
 #include <stdarg.h>
 
-#include "ctl.h"
+#include "cellctl.h"
 
 /** Starting waits for the cell's first beat, stopping for its consent; celld bounds both. */
 #define CALL_TIMEOUT_USEC (10 * 60 * USEC_PER_SEC)

@@ -4,7 +4,7 @@
  */
 #include <fcntl.h>
 
-#include "ctl.h"
+#include "cellctl.h"
 
 /** A configuration of either kind; exactly one member is set. */
 typedef struct AnyConfig {

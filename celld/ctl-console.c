@@ -4,7 +4,7 @@
  */
 #include <poll.h>
 
-#include "ctl.h"
+#include "cellctl.h"
 
 /** copy_safely - to a terminal: cells may print anything, but they do not command the terminal */
 static int copy_safely(FILE *out, const char *bytes, size_t n)

@@ -8,7 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "ctl.h"
+#include "cellctl.h"
 
 int ctl_run(char *const *argv)
 {

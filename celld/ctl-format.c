@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <time.h>
 
-#include "ctl.h"
+#include "cellctl.h"
 
 static bool ends_with(const char *s, const char *suffix)
 {

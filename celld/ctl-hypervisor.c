@@ -4,7 +4,7 @@
  */
 #include <inttypes.h>
 
-#include "ctl.h"
+#include "cellctl.h"
 
 static void print_pool(const Ctl *ctl, json_object *manager, const char *label, const char *pages, const char *used)
 {

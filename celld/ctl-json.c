@@ -2,7 +2,7 @@
 /*
  * cellctl: values of D-Bus messages as JSON, which all output is made from.
  */
-#include "ctl.h"
+#include "cellctl.h"
 #include "json-print.h"
 
 static int read_basic(sd_bus_message *m, char type, json_object **ret)

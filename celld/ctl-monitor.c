@@ -4,7 +4,7 @@
  */
 #include <time.h>
 
-#include "ctl.h"
+#include "cellctl.h"
 
 typedef struct Monitor {
 	Ctl *ctl;

@@ -5,7 +5,7 @@
 #include <getopt.h>
 #include <stdarg.h>
 
-#include "ctl.h"
+#include "cellctl.h"
 #include "suggest.h"
 
 static const char *const ctl_json_table[CTL_JSON_MAX] = {

@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "ctl.h"
+#include "cellctl.h"
 
 static pid_t pager_pid;
 

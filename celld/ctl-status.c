@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <time.h>
 
-#include "ctl.h"
+#include "cellctl.h"
 
 #define STATUS_JOURNAL_LINES 10
 

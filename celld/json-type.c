@@ -45,13 +45,16 @@ static bool read_number(JsonReader *reader, const JsonPath *where, json_object *
 	} else {
 		r = -EINVAL;
 	}
-	if (r == -EINVAL)
+	if (r == -EINVAL) {
 		json_problem(reader, where, "expected a whole number or a string as \"%s\"", example);
-	else if (r == -ERANGE || number > max)
+		return false;
+	}
+	if (r < 0 || number > max) {
 		json_problem(reader, where, "number out of range, the largest is 0x%" PRIx64, max);
-	else
-		*ret = number;
-	return r == 0 && number <= max;
+		return false;
+	}
+	*ret = number;
+	return true;
 }
 
 bool json_u64(JsonReader *reader, const JsonPath *where, json_object *value, uint64_t max, uint64_t *ret)

@@ -4,8 +4,8 @@
  *
  * A command takes its arguments and returns the exit status of the program; it has printed its own errors.
  */
-#ifndef CELLD_CTL_H
-#define CELLD_CTL_H
+#ifndef CELLD_CELLCTL_H
+#define CELLD_CELLCTL_H
 
 #include <json-c/json.h>
 #include <systemd/sd-bus.h>

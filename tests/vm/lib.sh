@@ -153,6 +153,17 @@ unconfigure() {
 	manager Reload >/dev/null
 }
 
+# system_blob: the machine's configuration as the kernel module wants it.
+system_blob() {
+	cellctl export --system
+}
+
+# enable_blob FILE: hand a blob to the kernel module as it is.
+enable_blob() {
+	perl -e 'open(my $device, "+<", "/dev/jailhouse") or die; open(my $file, "<", $ARGV[0]) or die; local $/;
+		ioctl($device, 0x40080000, <$file> . "\0" x 65536) or die "$!\n"' "$1"
+}
+
 cpus_online() {
 	cat /sys/devices/system/cpu/online
 }

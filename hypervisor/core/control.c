@@ -49,12 +49,13 @@ void control_resume(struct cell *cell)
 
 void control_wait(struct pcpu *cpu)
 {
-	if (READ_ONCE(cpu->shared.suspend)) {
+	bool held = READ_ONCE(cpu->shared.suspend);
+
+	if (held) {
 		WRITE_ONCE(cpu->shared.suspended, 1);
 		while (READ_ONCE(cpu->shared.suspend))
 			cpu_relax();
 		memory_barrier();
-		WRITE_ONCE(cpu->shared.suspended, 0);
 	}
 	if (cpu->shared.flush) {
 		cpu->shared.flush = 0;
@@ -67,6 +68,11 @@ void control_wait(struct pcpu *cpu)
 	if (cpu->shared.start) {
 		cpu->shared.start = 0;
 		arch_start(cpu);
+	}
+	/* Only now control_resume() goes on: whoever called it may rely on the CPU being parked. */
+	if (held) {
+		memory_barrier();
+		WRITE_ONCE(cpu->shared.suspended, 0);
 	}
 }
 

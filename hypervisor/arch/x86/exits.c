@@ -229,12 +229,19 @@ bool handle_mmio(struct pcpu *cpu, struct vcpu_regs *regs, u64 gpa, bool write, 
 
 /* --- management, INIT and SIPI --- */
 
-void arch_park(struct pcpu *cpu)
+static void park(struct pcpu *cpu)
 {
 	cpu->arch.wait_sipi = !cpu->shared.failed;
 	apic_clear();
 	vendor_set_cell(cpu);
 	vendor_park(cpu);
+}
+
+/* What the CPU's former cell posted must not start it for the next one. */
+void arch_park(struct pcpu *cpu)
+{
+	cpu->arch.init = cpu->arch.sipi = 0;
+	park(cpu);
 }
 
 static void start_at(struct pcpu *cpu, u64 cs_base, u16 selector, u16 ip)
@@ -265,9 +272,17 @@ static void handle_startup(struct pcpu *cpu)
 	u32 sipi = __atomic_exchange_n(&cpu->arch.sipi, 0, __ATOMIC_SEQ_CST);
 
 	if (__atomic_exchange_n(&cpu->arch.init, 0, __ATOMIC_SEQ_CST) && !cpu->arch.wait_sipi && !cpu->shared.failed)
-		arch_park(cpu);
+		park(cpu);
 	if (sipi && cpu->arch.wait_sipi)
 		start_at(cpu, (u64)(sipi & 0xff) << 12, (sipi & 0xff) << 8, 0);
+}
+
+void handle_requests(struct pcpu *cpu)
+{
+	do {
+		control_wait(cpu);
+		handle_startup(cpu);
+	} while (READ_ONCE(cpu->shared.suspend) || READ_ONCE(cpu->arch.init) || READ_ONCE(cpu->arch.sipi));
 }
 
 bool handle_management(struct pcpu *cpu)
@@ -277,10 +292,6 @@ bool handle_management(struct pcpu *cpu)
 	cpu->stats[CELL_STAT_MANAGEMENT]++;
 	if (ours)
 		__atomic_sub_fetch(&cpu->arch.kicks, 1, __ATOMIC_SEQ_CST);
-	/* Draining the APIC lets NMIs in, so whoever kicked meanwhile has to be served here. */
-	do {
-		control_wait(cpu);
-		handle_startup(cpu);
-	} while (READ_ONCE(cpu->shared.suspend) || READ_ONCE(cpu->arch.init) || READ_ONCE(cpu->arch.sipi));
+	handle_requests(cpu);
 	return ours;
 }

@@ -60,6 +60,8 @@ bool handle_msr(struct pcpu *cpu, struct vcpu_regs *regs, bool write, struct vio
 void handle_hypercall(struct pcpu *cpu, struct vcpu_regs *regs);
 /** handle_mmio() - access to @gpa that stage-2 does not allow */
 bool handle_mmio(struct pcpu *cpu, struct vcpu_regs *regs, u64 gpa, bool write, bool fetch, struct violation *v);
+/** handle_requests() - serve who kicked; also due behind any draining of the APIC, which lets NMIs in unseen */
+void handle_requests(struct pcpu *cpu);
 /** handle_management() - after an NMI exit; true: it was for us */
 bool handle_management(struct pcpu *cpu);
 /** msr_is_trapped() - for building the MSR maps of root and cells */

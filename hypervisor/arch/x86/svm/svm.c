@@ -396,8 +396,10 @@ void svm_handle_exit(struct vcpu_regs *regs)
 	vmcb->tlb_control = 0;
 	/* An exit in the middle of a delivery, e.g. by NMI: deliver again (15.20). */
 	vmcb->event_injection = vmcb->exit_int_info & EVENT_VALID ? vmcb->exit_int_info : 0;
-	if (!dispatch(cpu, vmcb, regs, &v))
+	if (!dispatch(cpu, vmcb, regs, &v)) {
 		control_violation(cpu, &v);
+		handle_requests(cpu);
+	}
 	vmcb->rax = regs->rax;
 }
 

@@ -158,6 +158,7 @@ void apic_eoi(void)
 static void drain(void)
 {
 	reg_write(APIC_TPR, 0);
+	host_expect_interrupts(true);
 	for (unsigned int round = 0; round < 256; round++) {
 		u32 pending = 0, serving = 0;
 
@@ -170,8 +171,9 @@ static void drain(void)
 		else if (pending)
 			vendor_take_interrupts();
 		else
-			return;
+			break;
 	}
+	host_expect_interrupts(false);
 }
 
 void apic_clear(void)

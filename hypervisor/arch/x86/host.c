@@ -34,7 +34,11 @@ struct gate {
 	u32 offset_high, reserved;
 } __attribute__((packed));
 
-static struct gate idt[256];
+/* Any vector from 16 on may be an interrupt, but the first few of them also are exceptions. */
+#define FIRST_INTERRUPT 16
+#define FIRST_FREE 32
+
+static struct gate idt[256], drain_idt[256];
 
 struct pcpu *pcpu_of(unsigned int cpu)
 {
@@ -122,13 +126,28 @@ int host_init(void)
 		idt[vector] = (struct gate){
 			.offset_low = (u16)stub,
 			.selector = SELECTOR_CODE,
-			.ist = vector < 32 ? 1 : 0,
+			.ist = vector < FIRST_FREE ? 1 : 0,
 			.type = 0x8e, /* present, 64-bit interrupt gate: AMD APM vol.2 4.8.4 */
 			.offset_mid = (u16)(stub >> 16),
 			.offset_high = (u32)(stub >> 32),
 		};
 	}
+	memcpy(drain_idt, idt, sizeof(idt));
+	for (unsigned int vector = FIRST_INTERRUPT; vector < FIRST_FREE; vector++)
+		drain_idt[vector] = idt[FIRST_FREE];
 	return err;
+}
+
+static void load_idt(const struct gate *table)
+{
+	struct table_reg idtr = { sizeof(idt) - 1, (u64)table };
+
+	asm volatile("lidt %0" : : "m"(idtr));
+}
+
+void host_expect_interrupts(bool expect)
+{
+	load_idt(expect ? drain_idt : idt);
 }
 
 /* AMD APM vol.2 4.8.1 (code and data descriptors), 4.8.3 (TSS descriptor). */
@@ -147,7 +166,6 @@ void host_init_cpu(struct pcpu *cpu)
 {
 	struct arch_pcpu *a = &cpu->arch;
 	struct table_reg gdtr = { sizeof(a->gdt) - 1, (u64)a->gdt };
-	struct table_reg idtr = { sizeof(idt) - 1, (u64)idt };
 
 	fill_gdt(a);
 	a->tss.ist[0] = (u64)(block_of(cpu)->fault_stack + PAGE_SIZE);
@@ -159,7 +177,8 @@ void host_init_cpu(struct pcpu *cpu)
 	cr3_write(a->host_cr3);
 	cr4_write(cr4_read() & ~CR4_PCIDE);
 	cr0_write(cr0_read() | CR0_WP);
-	asm volatile("lgdt %0\n\tlidt %1\n\tltr %w2" : : "m"(gdtr), "m"(idtr), "r"(SELECTOR_TSS) : "memory");
+	asm volatile("lgdt %0\n\tltr %w1" : : "m"(gdtr), "r"(SELECTOR_TSS) : "memory");
+	load_idt(idt);
 }
 
 void *host_map_device(paddr_t phys, u64 size)

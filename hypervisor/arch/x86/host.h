@@ -11,6 +11,9 @@ int host_init(void);
 /** host_init_cpu() - load them and our GDT, TSS, IDT on this CPU */
 void host_init_cpu(struct pcpu *cpu);
 
+/** host_expect_interrupts() - on this CPU, all vectors that an APIC can send are interrupts, none is an exception */
+void host_expect_interrupts(bool expect);
+
 /** host_map_device() - map device registers uncached, for good; NULL: no memory */
 void *host_map_device(paddr_t phys, u64 size);
 

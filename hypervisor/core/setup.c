@@ -83,5 +83,6 @@ int setup_cpu(unsigned int cpu_id)
 
 	while (READ_ONCE(ready_cpus) < image_header.online_cpus)
 		cpu_relax();
+	memory_barrier(); /* the last CPU's verdict, not the one we left */
 	return setup_error;
 }

@@ -289,6 +289,9 @@ bool apic_guest_write(struct pcpu *cpu, u32 reg, u64 value, bool msr, struct vio
 	switch (reg) {
 	case APIC_ICR:
 		return guest_icr(cpu, value, msr ? value >> 32 : reg_read(APIC_ICR_HIGH) >> 24, msr);
+	case APIC_ID: /* AMD's can be written: we could not reach the CPU any more */
+		ok = value == reg_read(APIC_ID);
+		break;
 	case APIC_LDR:
 		ok = value == own_ldr(cpu);
 		break;

@@ -69,6 +69,8 @@ int cell_init_root(void)
 	root_cell.name[CELL_NAME_BYTES - 1] = '\0';
 	err = config_cpus(root_cell.config, &root_cell.cpus);
 	if (!err)
+		err = memory_check_root();
+	if (!err)
 		err = paging_init(&root_cell.stage2, &arch_stage2_format);
 	if (!err)
 		err = memory_map_regions(&root_cell);
@@ -265,6 +267,15 @@ static int check_cpus(struct cell *cell)
 	return 0;
 }
 
+/* Undo memory_split_root(). Root's CPUs may still know of the tables that are freed. */
+static void unsplit_root(const struct cell *cell)
+{
+	control_suspend(&root_cell);
+	memory_merge_root(cell);
+	flush_root();
+	control_resume(&root_cell);
+}
+
 /* All memory and tables that the cell will ever need. */
 static int prepare(struct cell *cell)
 {
@@ -280,9 +291,12 @@ static int prepare(struct cell *cell)
 	if (!err)
 		err = arch_cell_init(cell);
 	if (!err)
-		err = memory_split_root(cell);
-	if (!err)
 		err = paging_split(&root_cell.stage2, arch_virt_to_phys(cell->comm), PAGE_SIZE);
+	if (err)
+		return err;
+	err = memory_split_root(cell);
+	if (err)
+		unsplit_root(cell);
 	return err;
 }
 
@@ -359,8 +373,6 @@ int cell_create(paddr_t config)
 	if (!err)
 		err = prepare(cell);
 	if (err) {
-		if (cell->config)
-			memory_merge_root(cell);
 		cell_free(cell);
 		return err;
 	}

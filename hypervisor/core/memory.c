@@ -30,16 +30,22 @@ static bool changes_hands(const struct cell_memory *mem)
 	return mem->size && !mem_is_subpage(mem) && !(mem->flags & (CELL_MEM_COMM_REGION | CELL_MEM_ROOTSHARED));
 }
 
-static bool is_ram(const struct cell_memory *mem)
+/* Another cell that has memory of a region. Root has it too while it is shared, or that cell is loadable. */
+static const struct cell *other_owner(const struct cell_memory *mem)
 {
-	const u64 all = CELL_MEM_READ | CELL_MEM_WRITE | CELL_MEM_EXECUTE;
+	const struct cell_memory *theirs;
+	const struct cell *cell;
 
-	return (mem->flags & (all | CELL_MEM_IO)) == all;
-}
-
-static bool overlap(u64 a, u64 a_size, u64 b, u64 b_size)
-{
-	return a < b + b_size && b < a + a_size;
+	for_each_cell (cell) {
+		if (cell == &root_cell)
+			continue;
+		for_each_mem (theirs, cell->config)
+			if (theirs->size && !(theirs->flags & CELL_MEM_COMM_REGION) &&
+			    !(mem->flags & theirs->flags & CELL_MEM_ROOTSHARED) &&
+			    ranges_overlap(mem->phys_start, mem->size, theirs->phys_start, theirs->size))
+				return cell;
+	}
+	return NULL;
 }
 
 /* Root's rights to the whole range; -1 if a page of it is not root's. */
@@ -65,6 +71,7 @@ static int check_region(const struct cell_config *config, const struct cell_memo
 {
 	unsigned int index = mem - config_memory(config);
 	unsigned long long start = mem->phys_start, size = mem->size;
+	const struct cell *owner;
 	const char *reserved;
 	paddr_t missing;
 	int access;
@@ -83,6 +90,10 @@ static int check_region(const struct cell_config *config, const struct cell_memo
 	if (reserved)
 		return refuse(-EBUSY, "cell %s: memory region %u (0x%llx+0x%llx): touches the %s", config->name, index,
 			      start, size, reserved);
+	owner = other_owner(mem);
+	if (owner)
+		return refuse(-EBUSY, "cell %s: memory region %u (0x%llx+0x%llx): cell %s has it", config->name, index,
+			      start, size, owner->name);
 	access = root_access(start & PAGE_MASK, PAGE_ALIGN(start + size) - (start & PAGE_MASK), &missing);
 	if (access < 0)
 		return refuse(-EBUSY, "cell %s: memory region %u (0x%llx+0x%llx): 0x%llx is not root's", config->name,
@@ -90,6 +101,20 @@ static int check_region(const struct cell_config *config, const struct cell_memo
 	if (mem_access(mem) & ~access & ACCESS_RWX)
 		return refuse(-EPERM, "cell %s: memory region %u (0x%llx+0x%llx): more rights than root has",
 			      config->name, index, start, size);
+	return 0;
+}
+
+int memory_check_root(void)
+{
+	const u64 limit = paging_level_size(PAGING_MAX_LEVELS);
+	const struct cell_memory *mem;
+
+	for_each_mem (mem, root_cell.config)
+		if (mem->size && !mem_is_subpage(mem) &&
+		    (mem->phys_start != mem->virt_start || mem->flags & CELL_MEM_COMM_REGION || mem->size > limit ||
+		     mem->phys_start > limit - mem->size))
+			return refuse(-EINVAL, "root cell: memory region %u is not mapped one to one",
+				      (u32)(mem - config_memory(root_cell.config)));
 	return 0;
 }
 
@@ -155,48 +180,69 @@ void memory_take(const struct cell *cell, bool loadable_only)
 			paging_unmap(&root_cell.stage2, mem->phys_start, mem->size);
 }
 
-/* Map the part of a region that lies in one of root's. */
-static void give_part(const struct cell_memory *mem, const struct cell_memory *root_mem)
+/* The part of a region that lies in one of root's; size 0: none. */
+static u64 common_part(const struct cell_memory *mem, const struct cell_memory *root_mem, paddr_t *ret_start)
 {
 	paddr_t start = MAX(mem->phys_start, root_mem->phys_start);
 	paddr_t end = MIN(mem->phys_start + mem->size, root_mem->phys_start + root_mem->size);
 
-	if (paging_map(&root_cell.stage2, start, start, end - start, mem_access(root_mem),
-		       !(root_mem->flags & CELL_MEM_NO_HUGEPAGES)))
-		print("BUG: cannot return 0x%llx to root\n", (unsigned long long)start);
+	*ret_start = start;
+	return start < end && !mem_is_subpage(root_mem) ? end - start : 0;
 }
 
 void memory_give(const struct cell *cell, bool loadable_only)
 {
 	const struct cell_memory *mem, *root_mem;
+	paddr_t start;
+	u64 size;
 
 	for_each_mem (mem, cell->config) {
 		if (!selected(mem, loadable_only))
 			continue;
-		for_each_mem (root_mem, root_cell.config)
-			if (!mem_is_subpage(root_mem) &&
-			    overlap(mem->phys_start, mem->size, root_mem->phys_start, root_mem->size))
-				give_part(mem, root_mem);
+		for_each_mem (root_mem, root_cell.config) {
+			size = common_part(mem, root_mem, &start);
+			if (size && paging_map(&root_cell.stage2, start, start, size, mem_access(root_mem),
+					       !(root_mem->flags & CELL_MEM_NO_HUGEPAGES)))
+				print("BUG: cannot return 0x%llx to root\n", (unsigned long long)start);
+		}
 	}
 }
 
 void memory_merge_root(const struct cell *cell)
 {
 	const struct cell_memory *mem;
+	const struct cell *other;
 
 	for_each_mem (mem, cell->config)
 		if (changes_hands(mem))
 			paging_merge(&root_cell.stage2, mem->phys_start, mem->size);
+	/* Root has all pages of a loadable cell, whose borders may be gone now. Needs no more than was just freed. */
+	for_each_cell (other)
+		if (other != &root_cell && other != cell)
+			memory_split_root(other);
+}
+
+/* Root's configuration tells RAM from devices. A cell's own flags may leave out the right to execute, or more. */
+static bool is_ram(const struct cell_memory *root_mem)
+{
+	const u64 all = CELL_MEM_READ | CELL_MEM_WRITE | CELL_MEM_EXECUTE;
+
+	return (root_mem->flags & (all | CELL_MEM_IO)) == all;
 }
 
 void memory_clear(const struct cell *cell)
 {
-	const struct cell_memory *mem;
+	const struct cell_memory *mem, *root_mem;
+	paddr_t start;
 
 	for_each_mem (mem, cell->config) {
-		if (!changes_hands(mem) || !is_ram(mem))
+		if (!changes_hands(mem))
 			continue;
-		for (u64 offset = 0; offset < mem->size; offset += PAGE_SIZE)
-			memset(arch_temp_map(mem->phys_start + offset), 0, PAGE_SIZE);
+		for_each_mem (root_mem, root_cell.config) {
+			u64 size = is_ram(root_mem) ? common_part(mem, root_mem, &start) : 0;
+
+			for (u64 offset = 0; offset < size; offset += PAGE_SIZE)
+				memset(arch_temp_map(start + offset), 0, PAGE_SIZE);
+		}
 	}
 }

@@ -5,11 +5,20 @@
 
 #include <hv/cell.h>
 
+static inline bool ranges_overlap(u64 a, u64 a_size, u64 b, u64 b_size)
+{
+	return a < b + b_size && b < a + a_size;
+}
+
+/** memory_check_root() - root's regions must be mapped one to one; 0 or -EINVAL, refused by number */
+int memory_check_root(void);
+
 /**
  * memory_check() - may a new cell have its regions?
  *
- * Each must lie page by page in what root has now, with at least the same rights, and touch nothing reserved.
- * Return: 0, -EINVAL, -EBUSY (not root's), -EPERM (more rights than root); refused by name.
+ * Each must lie page by page in what root has now, with at least the same rights, and touch nothing reserved. Another
+ * cell may have the same memory only if both declare it as shared.
+ * Return: 0, -EINVAL, -EBUSY (not root's alone), -EPERM (more rights than root); refused by name.
  */
 int memory_check(const struct cell_config *config);
 
@@ -30,10 +39,10 @@ void memory_take(const struct cell *cell, bool loadable_only);
  */
 void memory_give(const struct cell *cell, bool loadable_only);
 
-/** memory_merge_root() - give back root's tables that memory_split_root() made */
+/** memory_merge_root() - give back root's tables that memory_split_root() made; root's CPUs suspended */
 void memory_merge_root(const struct cell *cell);
 
-/** memory_clear() - zero the RAM that changes hands; nobody else has it mapped */
+/** memory_clear() - zero what changes hands and is RAM by root's configuration; nobody else has it mapped */
 void memory_clear(const struct cell *cell);
 
 #endif

@@ -2,6 +2,7 @@
 /* The x86 machine: what setup calls, the rings and pages that root sees, and what no cell may have. */
 #include <image.h>
 #include <hv/arch.h>
+#include <hv/memory.h>
 #include <hv/pool.h>
 #include <hv/print.h>
 #include "apic.h"
@@ -9,6 +10,8 @@
 #include "host.h"
 #include "ports.h"
 #include "vcpu.h"
+
+#define IOAPIC_BASE 0xfec00000UL /* where the first one is on every PC, listed or not */
 
 struct hv_console_ring console_ring __attribute__((aligned(4096)));
 struct hv_event_ring event_ring __attribute__((aligned(4096)));
@@ -62,10 +65,25 @@ int arch_init_root(void)
 
 const char *arch_reserved(paddr_t start, u64 size)
 {
-	if (start < host_memory_phys() + host_memory_size() && host_memory_phys() < start + size)
+	const struct cell_config *root = root_cell.config;
+	const struct cell_irqchip *chip = CONFIG_ARRAY(root, cell_irqchip, cell_config_irqchip_offset(root));
+	const struct cell_iommu *unit = system_config->iommu;
+	u64 mmconfig = system_config->mmconfig_base;
+
+	if (ranges_overlap(start, size, host_memory_phys(), host_memory_size()))
 		return "hypervisor memory";
-	if (start < XAPIC_BASE + PAGE_SIZE && XAPIC_BASE < start + size)
+	if (ranges_overlap(start, size, XAPIC_BASE, PAGE_SIZE))
 		return "local APIC";
+	if (mmconfig && ranges_overlap(start, size, mmconfig, (system_config->mmconfig_end_bus + 1UL) << 20))
+		return "PCI configuration space";
+	if (ranges_overlap(start, size, IOAPIC_BASE, PAGE_SIZE))
+		return "IOAPIC";
+	for (u32 i = 0; i < root->num_irqchips; i++)
+		if (ranges_overlap(start, size, chip[i].address, PAGE_SIZE))
+			return "IOAPIC";
+	for (u32 i = 0; i < CELL_IOMMU_MAX && unit[i].base; i++)
+		if (ranges_overlap(start, size, unit[i].base, unit[i].size))
+			return "IOMMU";
 	return NULL;
 }
 

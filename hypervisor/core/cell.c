@@ -113,7 +113,8 @@ static int cell_consent(struct cell *cell, bool force)
 		cell->asked = false;
 		return 0;
 	}
-	if (!cell->asked) {
+	/* An answer to "reconfigured" that came late may have wiped out our request: ask again. */
+	if (!cell->asked || reply == CELL_REPLY_RECEIVED) {
 		cell->asked = true;
 		post_message(cell, CELL_MSG_SHUTDOWN_REQUEST);
 		return -EAGAIN;

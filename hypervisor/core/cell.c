@@ -318,13 +318,30 @@ static void cell_free(struct cell *cell)
 	pool_free(cell, 1);
 }
 
+/* Root's CPUs are suspended when the list changes; others may count. */
+static struct spinlock list_lock;
+
+u32 cell_count(void)
+{
+	const struct cell *cell;
+	u32 n = 0;
+
+	spin_lock(&list_lock);
+	for_each_cell (cell)
+		n++;
+	spin_unlock(&list_lock);
+	return n;
+}
+
 static void link_cell(struct cell *cell)
 {
 	struct cell *last = &root_cell;
 
 	while (last->next)
 		last = last->next;
+	spin_lock(&list_lock);
 	last->next = cell;
+	spin_unlock(&list_lock);
 }
 
 static void unlink_cell(const struct cell *cell)
@@ -333,7 +350,9 @@ static void unlink_cell(const struct cell *cell)
 
 	while (prev->next != cell)
 		prev = prev->next;
+	spin_lock(&list_lock);
 	prev->next = cell->next;
+	spin_unlock(&list_lock);
 }
 
 static void commit_create(struct cell *cell)

@@ -38,9 +38,6 @@ static s64 hc_disable(struct pcpu *cpu)
 
 static s64 hc_info(u64 type)
 {
-	const struct cell *cell;
-	s64 cells = 0;
-
 	switch (type) {
 	case CELL_INFO_MEM_POOL_SIZE:
 		return pool_size();
@@ -51,9 +48,7 @@ static s64 hc_info(u64 type)
 	case CELL_INFO_REMAP_POOL_USED:
 		return arch_remap_used();
 	case CELL_INFO_NUM_CELLS:
-		for_each_cell (cell)
-			cells++;
-		return cells;
+		return cell_count();
 	default:
 		return -EINVAL;
 	}

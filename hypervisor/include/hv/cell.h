@@ -119,7 +119,11 @@ unsigned int mem_access(const struct cell_memory *mem);
 /** for_each_cell() - root first */
 #define for_each_cell(cell) for ((cell) = &root_cell; (cell); (cell) = (cell)->next)
 
+/** cell_find() - NULL if there is none; Context: a root CPU */
 struct cell *cell_find(u32 id);
+
+/** cell_count() - number of cells, root included; Context: any CPU */
+u32 cell_count(void);
 
 /**
  * cell_init_root() - make the root cell from the system configuration

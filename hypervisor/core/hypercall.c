@@ -18,8 +18,14 @@ static s64 hc_disable(struct pcpu *cpu)
 		expected += !pcpu_of(id)->shared.failed;
 
 	spin_lock(&lock);
-	if (!arrived)
-		busy = root_cell.next != NULL;
+	if (!arrived) {
+		/* From a positive verdict on nobody manages cells any more: the lock is not given back. */
+		busy = !spin_trylock(&control_lock);
+		if (!busy && root_cell.next) {
+			busy = true;
+			spin_unlock(&control_lock);
+		}
+	}
 	WRITE_ONCE(arrived, arrived + 1);
 	if (busy) {
 		if (arrived == expected)

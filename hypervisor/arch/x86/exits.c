@@ -65,6 +65,12 @@ bool msr_is_trapped(u32 msr, bool write, bool root)
 	return write && ((msr >= MSR_MTRR_FIRST && msr <= MSR_MTRR_LAST) || msr == MSR_MTRR_DEF_TYPE);
 }
 
+/* Does a permission map cover the MSR? AMD APM vol.2 15.11. */
+static bool msr_is_mapped(u32 msr)
+{
+	return msr < 0x2000 || (msr & ~0x1fffU) == 0xc0000000U || (msr & ~0x1fffU) == 0xc0010000U;
+}
+
 static bool pat_valid(u64 pat)
 {
 	for (; pat; pat >>= 8)
@@ -122,7 +128,10 @@ static enum verdict msr_write_verdict(struct pcpu *cpu, u32 msr, u64 value, stru
 	}
 }
 
-/* A range that no permission map covers, or one of ours: unknown MSRs fault natively, so let them. */
+/*
+ * A range that no permission map covers, or one of ours. MSRs that are not there fault natively, so let those of x2APIC
+ * that we do not emulate fault; and root, which probes for many.
+ */
 bool handle_msr(struct pcpu *cpu, struct vcpu_regs *regs, bool write, struct violation *v)
 {
 	u32 msr = (u32)regs->rcx;
@@ -141,6 +150,8 @@ bool handle_msr(struct pcpu *cpu, struct vcpu_regs *regs, bool write, struct vio
 	} else {
 		verdict = msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST ? FAULT : VIOLATION;
 	}
+	if (verdict == VIOLATION && cpu->cell == &root_cell && !msr_is_mapped(msr))
+		verdict = FAULT;
 	if (verdict == FAULT)
 		vendor_inject_gp(cpu);
 	else if (verdict == DONE)

@@ -407,8 +407,11 @@ int action_start(Cell *c, CellSupervisor supervisor, ActionDone done, void *user
 	if (is_up(c))
 		return -CELL_ERUNNING;
 	r = may_configure(c);
-	if (r < 0)
+	if (r < 0) {
+		cell_set_result(c, CELL_RESULT_CONFIG);
+		(void)cell_set_state(c, CELL_FAILED);
 		return r;
+	}
 	r = act(c, &job, CELL_STARTING);
 	if (r < 0)
 		return r;

@@ -115,14 +115,16 @@ static void enter(Cell *c, CellState state)
 
 int cell_set_state(Cell *c, CellState state)
 {
+	CellState from = c->state;
+
 	if (!cell_may_enter(c, state)) {
-		log_cell(c, LOG_ERR, NULL, "Bug: cell cannot go from %s to %s", cell_state_to_string(c->state),
+		log_cell(c, LOG_ERR, NULL, "Bug: cell cannot go from %s to %s", cell_state_to_string(from),
 			 cell_state_to_string(state) ?: "nowhere");
 		return -EPERM;
 	}
-	if (state != c->state) {
+	if (state != from) {
 		enter(c, state);
-		log_cell_state(c);
+		log_cell_state(c, from);
 	}
 	cell_flush(c);
 	return 0;

@@ -125,7 +125,23 @@ static int take_lease(Run *run, sd_bus_message *reply)
 	return r;
 }
 
-/** exit_status_of - for errors that will not go away; -EAGAIN: celld or the bus is not there, ask again */
+/** will_go_away - celld or the bus is not there at the moment */
+static bool will_go_away(const char *name)
+{
+	static const char *const names[] = {
+		SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER, SD_BUS_ERROR_NO_REPLY,
+		SD_BUS_ERROR_TIMEOUT,	      SD_BUS_ERROR_DISCONNECTED,      SD_BUS_ERROR_UNKNOWN_OBJECT,
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(names); i++)
+		if (streq(name, names[i]))
+			return true;
+	/* systemd could not start celld; connections that break have an errno as name. */
+	return startswith(name, "org.freedesktop.systemd1.") || startswith(name, "org.freedesktop.DBus.Error.Spawn.") ||
+	       streq(name, "System.Error.ECONNRESET") || streq(name, "System.Error.ENOTCONN");
+}
+
+/** exit_status_of - for errors that will not go away; -EAGAIN for those that will */
 static int exit_status_of(const sd_bus_error *error)
 {
 	static const struct {
@@ -141,10 +157,7 @@ static int exit_status_of(const sd_bus_error *error)
 	for (size_t i = 0; name && i < ELEMENTSOF(statuses); i++)
 		if (streq(name, statuses[i].name))
 			return statuses[i].status;
-	if (name || sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED) ||
-	    sd_bus_error_has_name(error, SD_BUS_ERROR_INVALID_ARGS))
-		return EXIT_FAILURE;
-	return -EAGAIN;
+	return will_go_away(error->name) ? -EAGAIN : EXIT_FAILURE;
 }
 
 static int on_reply(sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *ignored)

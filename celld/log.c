@@ -123,13 +123,15 @@ void log_cell(const Cell *c, int priority, const char *message_id, const char *f
 	log_cell_text(c, priority, message_id, text);
 }
 
-void log_cell_state(const Cell *c)
+void log_cell_state(const Cell *c, int from)
 {
 	switch (c->state) {
 	case CELL_RUNNING:
 		log_cell(c, LOG_INFO, CELLD_MESSAGE_STARTED, "Cell is running (id %" PRIi32 ").", c->kernel.id);
 		break;
 	case CELL_DEFINED:
+		if (from == CELL_STARTING || from == CELL_FAILED)
+			break;
 		log_cell(c, LOG_INFO, CELLD_MESSAGE_STOPPED, "Cell is stopped, its resources are back with Linux.");
 		break;
 	case CELL_FAILED:

@@ -23,8 +23,8 @@ _printf_(3, 4) void log_message(int priority, const char *message_id, const char
 /** log_cell - an entry with CELL_NAME, CELL_ID, CELL_STATE, CELL_RESULT and OBJECT_PID (the lease holder) */
 _printf_(4, 5) void log_cell(const struct Cell *cell, int priority, const char *message_id, const char *format, ...);
 
-/** log_cell_state - the standard sentence on the state that was just entered */
-void log_cell_state(const struct Cell *cell);
+/** log_cell_state - the standard sentence on the state that was just entered, from cell state @from */
+void log_cell_state(const struct Cell *cell, int from);
 
 /** log_set_max_level - drop entries less important than @priority; at first LOG_INFO, or $CELLD_LOG_LEVEL */
 void log_set_max_level(int priority);

@@ -202,6 +202,17 @@ static uint64_t configuration_stamp(const char *name)
 	       (uint64_t)st.st_size << 20 ^ 1U;
 }
 
+/** describe - the problems, or else the error, as lines without the last newline; allocated */
+static char *describe(const ConfigProblems *problems, int error)
+{
+	char *text = problems->n_items > 0 ? config_problems_to_string(problems) : strdup(strerror(-error));
+	size_t n = text ? strlen(text) : 0;
+
+	if (n > 0 && text[n - 1] == '\n')
+		text[n - 1] = '\0';
+	return text;
+}
+
 void manager_refresh(Manager *m, Cell *c)
 {
 	_cleanup_problems_ ConfigProblems problems = CONFIG_PROBLEMS_INIT;
@@ -222,7 +233,7 @@ void manager_refresh(Manager *m, Cell *c)
 	c->config_error = NULL;
 	c->config_stamp = stamp;
 	if (r < 0 && r != -ENOENT) {
-		c->config_error = problems.n_items > 0 ? config_problems_to_string(&problems) : strdup(strerror(-r));
+		c->config_error = describe(&problems, r);
 		log_cell(c, LOG_ERR, NULL, "Configuration is not usable: %s", c->config_error ?: strerror(ENOMEM));
 	}
 	cell_mark(c, CELL_CHANGED_CONFIG | CELL_CHANGED_KERNEL);
@@ -246,7 +257,7 @@ int manager_load_system(Manager *m)
 	else if (r == -ENOENT)
 		m->system_error = strdup("There is no system.json");
 	else
-		m->system_error = problems.n_items > 0 ? config_problems_to_string(&problems) : strdup(strerror(-r));
+		m->system_error = describe(&problems, r);
 	if (!m->info.enabled)
 		snprintf(m->root_name, sizeof(m->root_name), "%s",
 			 m->system && m->system->root.name ? m->system->root.name : "");

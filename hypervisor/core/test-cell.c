@@ -179,6 +179,30 @@ static void test_ram_is_cleared(void **state)
 	assert_filled(AREA + 3 * FAKE_MIB + 0x8000, 4 * FAKE_MIB, FILL);
 }
 
+/* RAM is what root may execute, whatever the cell may do with it. Registers are left alone: they are not there. */
+static void test_data_is_cleared(void **state)
+{
+	static const struct cell_memory memory[] = {
+		{ AREA, 0x0000, 0x2000, RW | CELL_MEM_DMA },
+		{ AREA + 0x2000, 0x2000, 0x1000, CELL_MEM_READ },
+		{ AREA + 0x3000, 0x3000, 0x1000, RAM | CELL_MEM_IO },
+		{ FAKE_DEVICE_START, 0x4000, 0x1000, RW },
+	};
+	struct fake_config config = rtos;
+
+	(void)state;
+	boot();
+	config.memory = memory;
+	config.num_memory = ARRAY_SIZE(memory);
+	assert_int_equal(fake_create(&config), 0);
+	assert_filled(AREA, 0x4000, 0);
+	assert_filled(AREA + 0x4000, 0x1000, FILL);
+	memset(fake_ram(AREA), 0x77, 0x4000);
+	assert_int_equal(destroy(0), 0);
+	assert_filled(AREA, 0x4000, 0);
+	fake_state_check(&at_start);
+}
+
 static void test_destroy_undoes_create(void **state)
 {
 	(void)state;
@@ -386,6 +410,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FAKE_TEST(test_create),
 		FAKE_TEST(test_ram_is_cleared),
+		FAKE_TEST(test_data_is_cleared),
 		FAKE_TEST(test_destroy_undoes_create),
 		FAKE_TEST(test_destroyed_in_any_order),
 		FAKE_TEST(test_start),

@@ -266,6 +266,27 @@ static void test_disable_verdict(void **state)
 	}
 }
 
+/* Who waits for the end cannot be suspended: nothing that would have to is begun. */
+static void test_nothing_changes_while_disabling(void **state)
+{
+	const struct fake_config late = { "late", 8, .cpus = 1 << 1 };
+
+	(void)state;
+	assert_int_equal(fake_boot(&fake_root), 0);
+	fake_config_write(&late, fake_ram(FAKE_CONFIG));
+	fake_post_hypercall(1, CELL_HC_DISABLE, 0, 0);
+	usleep(20000); /* time to arrive */
+	fake_post_hypercall(0, CELL_HC_CELL_CREATE, FAKE_CONFIG, 0);
+	assert_int_equal(fake_wait(0), -EBUSY);
+	for (unsigned int cpu = 0; cpu < 4; cpu++)
+		if (cpu != 1)
+			fake_post_hypercall(cpu, CELL_HC_DISABLE, 0, 0);
+	for (unsigned int cpu = 0; cpu < 4; cpu++) {
+		assert_int_equal(fake_wait(cpu), 0);
+		assert_int_equal(pcpu_of(cpu)->arch.state, FAKE_NATIVE);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +304,7 @@ int main(void)
 		FAKE_TEST(test_ids_are_32_bits),
 		FAKE_TEST(test_disable_with_cells),
 		FAKE_TEST(test_disable_verdict),
+		FAKE_TEST(test_nothing_changes_while_disabling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

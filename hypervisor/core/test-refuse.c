@@ -214,6 +214,53 @@ static void test_cpus(void **state)
 	assert_refused(&config, -EBUSY);
 }
 
+/* --- root changes the configuration while it is read --- */
+
+static unsigned int reads;
+
+/* Behind the hypervisor's first look at the header. */
+static void grow_header(paddr_t page)
+{
+	if (page == FAKE_CONFIG && reads++ == 1)
+		((struct cell_config *)fake_ram(FAKE_CONFIG))->num_memory_regions = 0xffffffff;
+}
+
+static void test_header_changes(void **state)
+{
+	const struct cell_config *config;
+
+	(void)state;
+	boot();
+	fake.on_temp_map = grow_header;
+	assert_int_equal(fake_create(&good), 0);
+	config = (const struct cell_config *)fake_ram(FAKE_CONFIG);
+	assert_int_equal(reads, 2);
+	assert_int_equal(config->num_memory_regions, 0xffffffff);
+	assert_int_equal(cell_find(1)->config->num_memory_regions, good.num_memory);
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_DESTROY, 1, 0), 0);
+	fake_state_check(&before);
+}
+
+/* The second look finds only the header, and in it what was not judged. */
+static void test_header_changes_and_read_fails(void **state)
+{
+	const struct cell_memory memory[] = { { FAKE_CONFIG + PAGE_SIZE, 0, 0x1000, RAM } };
+	const struct fake_config owner = { "owner", 2, .cpus = 1 << 2, .memory = memory, .num_memory = 1 };
+	struct cell_memory many[200] = { { 0 } };
+	struct fake_config config = good;
+
+	(void)state;
+	boot();
+	assert_int_equal(fake_create(&owner), 0);
+	fake_state_read(&before);
+	fake.gives++;
+	config.memory = many;
+	config.num_memory = ARRAY_SIZE(many);
+	fake.on_temp_map = grow_header;
+	assert_refused(&config, -ENOMEM);
+	assert_int_equal(reads, 2);
+}
+
 /* One bad region behind a good one. */
 static void test_memory(void **state)
 {
@@ -227,7 +274,9 @@ static void test_memory(void **state)
 		{ { AREA, 0xfffffffffffff000, 0x2000, RAM }, -EINVAL },
 		{ { AREA, 0x10000, 0xfffffffffffff000, RAM }, -EINVAL },
 		{ { AREA, 0x10010, 0xfffffffffffffff0, RAM }, -EINVAL },
+		{ { 0x1000, 0x10000, 0xffffffffffffe000, RAM }, -EINVAL },
 		/* Nobody's. */
+		{ { AREA, 0x10000, 1UL << 46, RAM }, -EBUSY },
 		{ { FAKE_RAM_BYTES, 0x10000, 0x1000, RAM }, -EBUSY },
 		{ { 1UL << 48, 0x10000, 0x1000, RAM }, -EBUSY },
 		{ { FAKE_DEVICE_START + FAKE_DEVICE_BYTES - 0x1000, 0x10000, 0x2000, RW }, -EBUSY },
@@ -316,9 +365,17 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FAKE_TEST(test_address), FAKE_TEST(test_truncated),    FAKE_TEST(test_identity),
-		FAKE_TEST(test_size),	 FAKE_TEST(test_huge_counts),  FAKE_TEST(test_cpus),
-		FAKE_TEST(test_memory),	 FAKE_TEST(test_architecture), FAKE_TEST(test_out_of_memory),
+		FAKE_TEST(test_address),
+		FAKE_TEST(test_truncated),
+		FAKE_TEST(test_identity),
+		FAKE_TEST(test_size),
+		FAKE_TEST(test_huge_counts),
+		FAKE_TEST(test_cpus),
+		FAKE_TEST(test_memory),
+		FAKE_TEST(test_header_changes),
+		FAKE_TEST(test_header_changes_and_read_fails),
+		FAKE_TEST(test_architecture),
+		FAKE_TEST(test_out_of_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

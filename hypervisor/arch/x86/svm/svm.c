@@ -21,6 +21,7 @@
 
 #define CPUID_SVM_FEATURES 0x8000000aU
 #define SVM_FEATURE_NPT (1U << 0)
+#define CPUID_EXT_EDX_1G (1U << 26)
 #define VM_CR_SVMDIS (1U << 4)
 #define MSRPM_PAGES 2
 #define KERNEL_CS 0x10
@@ -82,6 +83,8 @@ int vendor_init(void)
 	static const u8 halt_loop[] = { 0xf4, 0xeb, 0xfd }; /* hlt; jmp .-1 */
 	int err = paging_init(&park_tables, &arch_stage2_format);
 
+	if (cpuid_read(0x80000001U, 0).edx & CPUID_EXT_EDX_1G)
+		arch_stage2_format.max_leaf = 2;
 	root_msrpm = pool_alloc(MSRPM_PAGES);
 	cell_msrpm = pool_alloc(MSRPM_PAGES);
 	park_page = pool_alloc(1);

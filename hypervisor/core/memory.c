@@ -82,7 +82,7 @@ static int check_region(const struct cell_config *config, const struct cell_memo
 				      config->name, index);
 		return 0;
 	}
-	if (start + size < start || mem->virt_start + size < mem->virt_start ||
+	if (start + size < start || PAGE_ALIGN(start + size) <= start || mem->virt_start + size < mem->virt_start ||
 	    (!mem_is_subpage(mem) && start & ~PAGE_MASK))
 		return refuse(-EINVAL, "cell %s: memory region %u (0x%llx+0x%llx): bad range", config->name, index,
 			      start, size);

@@ -29,8 +29,9 @@ static bool range_valid(const struct paging *pg, u64 va, u64 size)
 {
 	u64 limit = paging_level_size(pg->format->levels - 1) * PAGING_ENTRIES;
 
-	/* The upper canonical half of the hypervisor's own tables is addressed modulo the limit. */
-	return size && size <= limit && (va % limit) + size <= limit;
+	if (pg->format->upper_half && va >= -(limit / 2))
+		va += limit;
+	return size && size <= limit && va <= limit - size;
 }
 
 int paging_init(struct paging *pg, const struct paging_format *format)

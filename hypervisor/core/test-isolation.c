@@ -354,6 +354,37 @@ static void test_random_life(void **state)
 	fake_state_check(&before);
 }
 
+/* Bytes that are no configuration, behind a header that is one so far that they are looked at. */
+static void test_random_bytes(void **state)
+{
+	struct fake_state before;
+	unsigned int created = 0;
+
+	(void)state;
+	assert_int_equal(fake_boot(&fake_root), 0);
+	fake_state_read(&before);
+	srand(1);
+	for (unsigned int round = 0; round < 3000; round++) {
+		struct cell_memory memory[REGIONS];
+		struct fake_config config = { "bytes", 1, .cpus = 1 << 1, .memory = memory, .num_memory = REGIONS };
+		u8 *bytes = fake_ram(FAKE_CONFIG);
+		u64 size;
+
+		for (unsigned int i = 0; i < REGIONS; i++)
+			memory[i] = random_region(i);
+		size = fake_config_write(&config, bytes);
+		for (unsigned int i = below(4); i > 0; i--)
+			bytes[below(2) ? below(size) : 0x2c + below(0x50 - 0x2c)] = below(2) ? rand() : 1 << below(8);
+		if (fake_hypercall(0, CELL_HC_CELL_CREATE, FAKE_CONFIG, 0) == 0) {
+			created++;
+			check_rule();
+			assert_int_equal(fake_hypercall(0, CELL_HC_CELL_DESTROY, root_cell.next->id, 0), 0);
+		}
+		fake_state_check(&before);
+	}
+	assert_true(created > 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +393,7 @@ int main(void)
 		FAKE_TEST(test_neighbour_in_a_large_page),
 		FAKE_TEST(test_failure_in_a_large_page),
 		FAKE_TEST(test_random_life),
+		FAKE_TEST(test_random_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,28 @@ static void test_range(void **state)
 	assert_int_equal(paging_split(&pg, LIMIT - PAGE_SIZE, 2 * PAGE_SIZE), -ERANGE);
 	assert_int_equal(paging_split(&pg, 0, 0), -ERANGE);
 	assert_int_equal(paging_split(&pg, LIMIT - PAGE_SIZE, PAGE_SIZE), 0);
+	/* What cannot be addressed does not begin again at 0. */
+	assert_int_equal(paging_map(&pg, LIMIT, 0, PAGE_SIZE, RW, true), -ERANGE);
+	assert_int_equal(paging_map(&pg, -PAGE_SIZE, 0, PAGE_SIZE, RW, true), -ERANGE);
+	assert_hole(2 * LIMIT - 1);
+	assert_hole(-1UL);
+	finish();
+}
+
+/* The upper half from the top, as the hypervisor's own tables on x86. */
+static void test_upper_half(void **state)
+{
+	(void)state;
+	arch_stage2_format.upper_half = true;
+	start(1, 16);
+	assert_int_equal(paging_map(&pg, -PAGE_SIZE, 0x5000, PAGE_SIZE, RW, true), 0);
+	assert_maps(-1UL, 0x5fff, RW, 1);
+	assert_int_equal(paging_map(&pg, -(LIMIT / 2), 0x7000, PAGE_SIZE, RW, true), 0);
+	assert_maps(-(LIMIT / 2), 0x7000, RW, PAGE_SIZE);
+	assert_int_equal(paging_map(&pg, 0, 0x9000, PAGE_SIZE, RW, true), 0);
+	assert_maps(0, 0x9000, RW, PAGE_SIZE);
+	assert_int_equal(paging_map(&pg, -PAGE_SIZE, 0, 2 * PAGE_SIZE, RW, true), -ERANGE);
+	assert_int_equal(paging_map(&pg, -(LIMIT / 2) - PAGE_SIZE, 0, PAGE_SIZE, RW, true), -ERANGE);
 	finish();
 }
 
@@ -392,6 +414,7 @@ int main(void)
 		FAKE_TEST(test_init_without_memory),
 		FAKE_TEST(test_map_pages),
 		FAKE_TEST(test_range),
+		FAKE_TEST(test_upper_half),
 		FAKE_TEST(test_huge_where_aligned),
 		FAKE_TEST(test_largest),
 		FAKE_TEST(test_split_and_merge),

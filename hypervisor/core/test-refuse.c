@@ -75,6 +75,7 @@ static void test_address(void **state)
 	boot();
 	assert_create_at(FAKE_DEVICE_START - PAGE_SIZE, -ENOMEM);
 	assert_create_at(1UL << 40, -ENOMEM);
+	assert_create_at(1UL << 48 | FAKE_CONFIG, -ENOMEM);
 	assert_create_at(~0UL, -ENOMEM);
 	assert_create_at(FAKE_DEVICE_START + FAKE_DEVICE_BYTES, -ENOMEM);
 	/* Hypervisor memory reads as zeros: the id of root. */
@@ -274,6 +275,12 @@ static void test_memory(void **state)
 		{ { AREA, 0xfffffffffffff000, 0x2000, RAM }, -EINVAL },
 		{ { AREA, 0x10000, 0xfffffffffffff000, RAM }, -EINVAL },
 		{ { AREA, 0x10010, 0xfffffffffffffff0, RAM }, -EINVAL },
+		{ { 0xfffffffffffff010, 0x10010, 8, RW | CELL_MEM_IO_32 }, -EINVAL },
+		{ { 0, 0x10, 0xffffffffffffffe0, RW | CELL_MEM_IO_32 }, -EINVAL },
+		/* Beyond what the cell's tables can address. */
+		{ { AREA, 1UL << 48, 0x1000, RAM }, -ERANGE },
+		{ { AREA, (1UL << 48) - 0x1000, 0x2000, RAM }, -ERANGE },
+		{ { 0, 1UL << 48, 0x1000, RW | CELL_MEM_COMM_REGION }, -ERANGE },
 		{ { 0x1000, 0x10000, 0xffffffffffffe000, RAM }, -EINVAL },
 		/* Nobody's. */
 		{ { AREA, 0x10000, 1UL << 46, RAM }, -EBUSY },

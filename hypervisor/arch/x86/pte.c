@@ -71,6 +71,7 @@ static paddr_t entry_address(u64 entry, unsigned int level)
 const struct paging_format x86_page_format = {
 	.levels = 4,
 	.max_leaf = 1,
+	.upper_half = true,
 	.leaf = leaf_bits,
 	.table = host_table,
 	.present = entry_present,

@@ -30,6 +30,7 @@ static inline u64 paging_level_size(unsigned int level)
 struct paging_format {
 	unsigned int levels;   /**< of a full walk, at most PAGING_MAX_LEVELS */
 	unsigned int max_leaf; /**< highest level at which an entry may map memory */
+	bool upper_half; /**< addresses are sign-extended, so the upper half of the tables is reached from the top */
 	u64 (*leaf)(paddr_t pa, unsigned int access, unsigned int level);
 	u64 (*table)(paddr_t pa);
 	bool (*present)(u64 entry);

@@ -206,7 +206,8 @@ static void deliver_startup(struct pcpu *target, u32 icr)
 {
 	if (ICR_MODE(icr) == ICR_MODE_INIT) {
 		if (icr & ICR_LEVEL && !(icr & ICR_ASSERT))
-			return; /* de-assert */
+			return;			  /* de-assert */
+		WRITE_ONCE(target->arch.sipi, 0); /* one from before is void */
 		WRITE_ONCE(target->arch.init, 1);
 	} else {
 		WRITE_ONCE(target->arch.sipi, 0x100 | (icr & ICR_VECTOR));

@@ -26,6 +26,7 @@
 #define EFER_SVME (1UL << 12)
 
 #define MSR_APIC_BASE 0x1b
+#define MSR_SPEC_CTRL 0x48
 #define MSR_MTRR_FIRST 0x200
 #define MSR_MTRR_LAST 0x276
 #define MSR_PAT 0x277

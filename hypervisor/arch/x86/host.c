@@ -227,8 +227,13 @@ void __stack_chk_fail(void)
 
 void arch_stop(void)
 {
-	for (;;)
-		asm volatile("cli\n\thlt");
+	struct pcpu *cpu = this_cpu();
+
+	WRITE_ONCE(cpu->shared.failed, 1);
+	for (;;) {
+		WRITE_ONCE(cpu->shared.suspended, READ_ONCE(cpu->shared.suspend));
+		cpu_relax();
+	}
 }
 
 u64 arch_timestamp(void)

@@ -10,6 +10,7 @@
 #include "vcpu.h"
 
 #define IO_BITMAP_PAGES 3 /* AMD APM vol.2 15.10.1: 12 KiB, the last one for accesses that wrap around */
+#define NUM_PORTS 0x10000
 #define PORT_KBD 0x64
 #define PORT_POST 0x80
 #define PORT_PCI_ADDRESS 0xcf8
@@ -53,11 +54,17 @@ static bool root_has_port(u32 port)
 static int check_ports(const struct cell *cell)
 {
 	const struct cell_pio *pio;
+	u32 total = 0;
 
-	for_each_pio (pio, cell->config)
-		for (u32 port = pio->base; port < (u32)pio->base + pio->length && port <= 0xffff; port++)
+	for_each_pio (pio, cell->config) {
+		total += pio->length;
+		if ((u32)pio->base + pio->length > NUM_PORTS || total > NUM_PORTS)
+			return refuse(-EINVAL, "cell %s: ports 0x%x+0x%x: more than there are", cell->name, pio->base,
+				      pio->length);
+		for (u32 port = pio->base; port < (u32)pio->base + pio->length; port++)
 			if (!port_is_common(port) && !root_has_port(port))
 				return refuse(-EBUSY, "cell %s: port 0x%x is not root's", cell->name, port);
+	}
 	return 0;
 }
 

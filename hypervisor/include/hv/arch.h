@@ -47,7 +47,7 @@ void arch_start(struct pcpu *cpu);
 void arch_flush(struct pcpu *cpu);
 /** arch_get_regs() - the calling CPU's guest registers, in the order of struct hv_event */
 void arch_get_regs(const struct pcpu *cpu, u64 regs[20]);
-/** arch_stop() - stop this CPU for good */
+/** arch_stop() - stop this CPU for good; control_suspend() does not wait for it */
 __attribute__((noreturn)) void arch_stop(void);
 /** arch_leave() - make the calling CPU native again, behind its hypercall, with result 0 */
 __attribute__((noreturn)) void arch_leave(struct pcpu *cpu);

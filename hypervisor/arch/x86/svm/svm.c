@@ -21,6 +21,7 @@
 
 #define CPUID_SVM_FEATURES 0x8000000aU
 #define SVM_FEATURE_NPT (1U << 0)
+#define SVM_FEATURE_SPEC_CTRL (1U << 20)
 #define CPUID_EXT_EDX_1G (1U << 26)
 #define VM_CR_SVMDIS (1U << 4)
 #define MSRPM_PAGES 2
@@ -57,6 +58,8 @@ int vendor_check(void)
 		return refuse(-EPERM, "AMD-V is switched off by the firmware (VM_CR.SVMDIS)");
 	if (!(cpuid_read(CPUID_SVM_FEATURES, 0).edx & SVM_FEATURE_NPT))
 		return refuse(-EIO, "this CPU has no nested paging");
+	if (!(msr_read(MSR_EFER) & EFER_NXE))
+		return refuse(-EIO, "no-execute pages are switched off");
 	if (cr4_read() & CR4_LA57)
 		return refuse(-EIO, "5-level paging is not supported");
 	return 0;
@@ -135,6 +138,12 @@ static struct table_reg store_idtr(void)
 	return r;
 }
 
+/* VMRUN and #VMEXIT exchange SPEC_CTRL: 15.36 and CPUID Fn8000_000A. */
+static bool has_virtual_spec_ctrl(void)
+{
+	return cpuid_read(CPUID_SVM_FEATURES, 0).edx & SVM_FEATURE_SPEC_CTRL;
+}
+
 void vendor_capture(struct pcpu *cpu)
 {
 	struct vmcb *vmcb = vmcb_of(cpu);
@@ -159,6 +168,8 @@ void vendor_capture(struct pcpu *cpu)
 	vmcb->rip = image_header.trampoline_virt + image_header.resume_offset;
 	vmcb->rsp = cpu->arch.linux_rsp;
 	vmcb->g_pat = msr_read(MSR_PAT);
+	if (has_virtual_spec_ctrl())
+		vmcb->spec_ctrl = msr_read(MSR_SPEC_CTRL);
 }
 
 /* What VMRUN would load for a guest, for Linux to have it natively. */
@@ -171,6 +182,8 @@ void vendor_restore(struct pcpu *cpu)
 	vmload(vmcb);
 	asm volatile("lgdt %0\n\tlidt %1" : : "m"(gdtr), "m"(idtr));
 	msr_write(MSR_PAT, vmcb->g_pat);
+	if (has_virtual_spec_ctrl())
+		msr_write(MSR_SPEC_CTRL, vmcb->spec_ctrl);
 	msr_write(MSR_EFER, vmcb->efer);
 	cr0_write(vmcb->cr0);
 	cr2_write(vmcb->cr2);

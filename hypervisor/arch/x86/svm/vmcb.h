@@ -47,7 +47,9 @@ struct vmcb {
 	u64 sysenter_cs, sysenter_esp, sysenter_eip, cr2;
 	u8 reserved10[0x668 - 0x648];
 	u64 g_pat;
-	u8 reserved11[0x1000 - 0x670];
+	u8 reserved11[0x6e0 - 0x670];
+	u64 spec_ctrl; /**< loaded by VMRUN where CPUID 8000000A EDX bit 20 says so */
+	u8 reserved12[0x1000 - 0x6e8];
 } __attribute__((packed));
 
 _Static_assert(offsetof(struct vmcb, iopm_base) == 0x40, "VMCB");

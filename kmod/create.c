@@ -47,7 +47,7 @@ static int create_memory_check(const struct cell_config *config)
 	u32 i;
 
 	for (i = 0; i < config->num_memory_regions; i++, m++) {
-		if (!m->size || m->flags & (CELL_MEM_COMM_REGION | CELL_MEM_ROOTSHARED))
+		if (!m->size || m->flags & CELL_MEM_COMM_REGION)
 			continue;
 		if (memory_is_linux(m->phys_start, m->size))
 			return refuse(-EBUSY, "cell %s: memory region %u, 0x%llx + 0x%llx, is used by Linux as RAM",
@@ -128,7 +128,8 @@ static int create_locked(struct kcell *kc)
 	return 0;
 
 destroy:
-	hypercall_cell(CELL_HC_CELL_DESTROY, kcell_id(kc), CELL_HC_FORCE);
+	if (WARN_ON(hypercall_cell(CELL_HC_CELL_DESTROY, kcell_id(kc), CELL_HC_FORCE)))
+		return err; /* it keeps its CPUs */
 give_cpus:
 	cpus_give(kc);
 	return err;

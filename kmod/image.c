@@ -248,7 +248,8 @@ static int image_load_and_enter(struct cell_system *config, const struct firmwar
 leave:
 	kcell_withdraw(root);
 	hv.root = NULL;
-	WARN_ON(image_leave(root));
+	if (WARN_ON(image_leave(root)))
+		return err; /* it runs on, unmanaged: its memory must stay as it is */
 drop:
 	image_drop();
 	goto put_root;

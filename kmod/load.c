@@ -19,7 +19,9 @@ static int load_find(const struct kcell *kc, u64 target, u64 size, phys_addr_t *
 	u32 i;
 
 	for (i = 0; i < kc->config->num_memory_regions; i++, m++) {
-		if ((m->flags & (CELL_MEM_WRITE | CELL_MEM_LOADABLE)) != (CELL_MEM_WRITE | CELL_MEM_LOADABLE))
+		/* A communication region has no memory of its own: its phys_start means nothing. */
+		if ((m->flags & (CELL_MEM_WRITE | CELL_MEM_LOADABLE | CELL_MEM_COMM_REGION)) !=
+		    (CELL_MEM_WRITE | CELL_MEM_LOADABLE))
 			continue;
 		if (target < m->virt_start || size > m->size || target - m->virt_start > m->size - size)
 			continue;

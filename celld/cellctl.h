@@ -158,6 +158,14 @@ typedef struct CtlColumn {
 /** ctl_table - rows are objects; as table with header and count of @noun, or as JSON with the columns' properties */
 int ctl_table(const Ctl *ctl, const CtlColumn *columns, size_t n_columns, json_object *rows, const char *noun);
 
+/* ctl-metrics.c */
+
+/**
+ * ctl_metrics_write - OpenMetrics text of the manager's and all cells' properties
+ * @cells: array of objects; those of created cells have a member Statistics, as GetStatistics() gave it
+ */
+void ctl_metrics_write(FILE *f, json_object *manager, json_object *cells);
+
 /* ctl-pager.c */
 
 /** ctl_pager_open, ctl_pager_close - put a pager behind ctl->out if that is a terminal, and wait for it */
@@ -183,6 +191,7 @@ int verb_stop(Ctl *ctl, char **arguments);
 int verb_restart(Ctl *ctl, char **arguments);
 int verb_create(Ctl *ctl, char **arguments);
 int verb_destroy(Ctl *ctl, char **arguments);
+int verb_undefine(Ctl *ctl, char **arguments);
 int verb_reset_failed(Ctl *ctl, char **arguments);
 int verb_reload(Ctl *ctl, char **arguments);
 int verb_enable(Ctl *ctl, char **arguments);
@@ -192,6 +201,8 @@ int verb_hypervisor(Ctl *ctl, char **arguments); /* ctl-hypervisor.c */
 int verb_console(Ctl *ctl, char **arguments);	 /* ctl-console.c */
 int verb_monitor(Ctl *ctl, char **arguments);	 /* ctl-monitor.c */
 int verb_stats(Ctl *ctl, char **arguments);	 /* ctl-stats.c */
+int verb_metrics(Ctl *ctl, char **arguments);	 /* ctl-metrics.c */
+int verb_define(Ctl *ctl, char **arguments);	 /* ctl-define.c */
 int verb_check(Ctl *ctl, char **arguments);	 /* ctl-config.c */
 int verb_import(Ctl *ctl, char **arguments);
 int verb_export(Ctl *ctl, char **arguments);

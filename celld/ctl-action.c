@@ -63,6 +63,11 @@ int verb_destroy(Ctl *ctl, char **arguments)
 	return act(ctl, &(Action){ .verb = "destroy", .method = "DestroyCell" }, arguments);
 }
 
+int verb_undefine(Ctl *ctl, char **arguments)
+{
+	return act(ctl, &(Action){ .verb = "undefine", .method = "UndefineCell" }, arguments);
+}
+
 int verb_reset_failed(Ctl *ctl, char **arguments)
 {
 	return act(ctl, &(Action){ .verb = "reset", .method = "ResetFailedCell", .without_flags = true }, arguments);
@@ -119,21 +124,29 @@ int verb_disable(Ctl *ctl, char **arguments)
 int verb_logs(Ctl *ctl, char **arguments)
 {
 	char unit[64], lines[16];
-	char *argv[12] = { (char *)"journalctl", (char *)"-u", unit };
-	size_t n = 3;
+	char *argv[16];
+	size_t n = 0;
 
+	/* the far shell sees nothing but this, a name and a number */
 	if (!cell_name_is_valid(arguments[0]))
 		return ctl_error("Not a cell name: %s", arguments[0]);
-	if (ctl->host)
-		return ctl_error("logs works on this machine only; try ssh %s journalctl -u cell@%s", ctl->host,
-				 arguments[0]);
 	snprintf(unit, sizeof(unit), "cell@%s.service", arguments[0]);
 	snprintf(lines, sizeof(lines), "-n%i", ctl->lines);
+	if (ctl->host) {
+		argv[n++] = (char *)"ssh";
+		argv[n++] = (char *)"--";
+		argv[n++] = (char *)ctl->host;
+	}
+	argv[n++] = (char *)"journalctl";
+	argv[n++] = (char *)"-u";
+	argv[n++] = unit;
 	if (ctl->lines >= 0)
 		argv[n++] = lines;
 	if (ctl->follow)
 		argv[n++] = (char *)"-f";
-	if (!ctl->pager)
+	if (ctl->quiet)
+		argv[n++] = (char *)"-q";
+	if (!ctl->pager || ctl->host)
 		argv[n++] = (char *)"--no-pager";
 	if (ctl->json != CTL_JSON_OFF)
 		argv[n++] = (char *)(ctl->json == CTL_JSON_SHORT ? "-ojson" : "-ojson-pretty");

@@ -79,12 +79,13 @@ static void print_help(const CtlVerb *verbs, size_t n_verbs)
 	     "     --json=short|pretty|off  Print JSON\n"
 	     "  -p --property=NAME[,...]  show: only these properties\n"
 	     "     --value                show: only the values\n"
+	     "  -P NAME                   show: the same as --value --property=NAME\n"
 	     "  -n --lines=N              status, logs: lines of the journal\n"
 	     "  -f --follow               logs: go on\n"
 	     "     --interval=TIME        stats: again and again, with the rate\n"
 	     "     --force                start, stop, restart: do not wait for the cell's consent\n"
 	     "     --no-unit              Act without the unit cell@CELL.service or jailhouse.service (root only)\n"
-	     "     --runtime              Only until the next boot\n"
+	     "     --runtime              define, undefine, enable, disable: only until the next boot\n"
 	     "     --now                  enable, disable: also start or stop\n"
 	     "     --no-block             Do not wait until it is done\n"
 	     "     --config-dir=DIR       check, export: folder instead of the search path; several in order\n"
@@ -137,6 +138,9 @@ static int parse_value(Ctl *ctl, int option, const char *text)
 		return 0;
 	case 'n':
 		return parse_lines(ctl, text);
+	case 'P':
+		ctl->value = true;
+		return parse_properties(ctl, text);
 	case 'p':
 		return parse_properties(ctl, text);
 	case OPTION_JSON:
@@ -191,7 +195,7 @@ int ctl_parse(Ctl *ctl, int argc, char **argv, const CtlVerb *verbs, size_t n_ve
 	ctl->pager = ctl->legend = ctl->ask_password = ctl->block = true;
 	ctl->lines = -1;
 	ctl->color = colors_wanted();
-	while ((option = getopt_long(argc, argv, "H:p:n:o:qfh", options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "H:p:P:n:o:qfh", options, NULL)) >= 0) {
 		if (option == 'h') {
 			print_help(verbs, n_verbs);
 			return 0;

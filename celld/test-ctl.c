@@ -81,6 +81,24 @@ static int fake_verb(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	return sd_bus_reply_method_return(m, NULL);
 }
 
+/** fake_define - a configuration is good if it is an object */
+static int fake_define(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	const char *name, *json;
+	uint64_t flags;
+	int r = sd_bus_message_read(m, "sst", &name, &json, &flags);
+
+	(void)userdata;
+	if (r < 0)
+		return r;
+	if (json[0] != '{')
+		return sd_bus_error_setf(error, "org.jailhouse.Cell.Error.InvalidConfig", "%s.json:1: not an object",
+					 name);
+	if (flags & CTL_FLAG_RUNTIME)
+		return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED, "Flags %u", (unsigned)flags);
+	return sd_bus_reply_method_return(m, "o", "/org/jailhouse/Cell/cell/gps");
+}
+
 static int fake_hypervisor(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	uint64_t flags;
@@ -96,7 +114,8 @@ static int fake_hypervisor(sd_bus_message *m, void *userdata, sd_bus_error *erro
 
 static int fake_statistics(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-	(void)userdata, (void)error;
+	if (!streq(((const FakeCell *)userdata)->state, "running"))
+		return sd_bus_error_setf(error, "org.jailhouse.Cell.Error.NotRunning", "Not now");
 	return sd_bus_reply_method_return(m, "a{st}", 2, "vmexits_total", UINT64_C(5000000000), "vmexits_cpuid",
 					  UINT64_C(7));
 }
@@ -140,6 +159,8 @@ static const sd_bus_vtable manager_vtable[] = {
 	SD_BUS_METHOD("StartCell", "st", NULL, fake_verb, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("StopCell", "st", NULL, fake_verb, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("ResetFailedCell", "s", NULL, fake_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("DefineCell", "sst", "o", fake_define, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("UndefineCell", "st", NULL, fake_verb, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("EnableHypervisor", "t", NULL, fake_hypervisor, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_VTABLE_END,
 };
@@ -238,12 +259,18 @@ static const char *output(Fixture *f)
 	return f->text;
 }
 
+static char **two_arguments(char *first, char *second)
+{
+	static char *list[3];
+
+	list[0] = first;
+	list[1] = second;
+	return list;
+}
+
 static char **arguments(char *name)
 {
-	static char *list[2];
-
-	list[0] = name;
-	return list;
+	return two_arguments(name, NULL);
 }
 
 #define RTOS arguments((char[]){ "rtos" })
@@ -366,6 +393,22 @@ static void test_stats(void **state)
 	assert_string_equal(output(f), "{\"vmexits_total\":5000000000,\"vmexits_cpuid\":7}\n");
 }
 
+static void test_metrics(void **state)
+{
+	Fixture *f = *state;
+	const char *text;
+
+	assert_int_equal(verb_metrics(&f->ctl, NOTHING), CTL_OK);
+	text = output(f);
+	assert_non_null(strstr(text, "\ncelld_hypervisor_state{state=\"enabled\"} 1\n"));
+	assert_non_null(strstr(text, "\ncelld_cell_restarts_total{cell=\"rtos\"} 2\n"));
+	assert_non_null(strstr(text, "\ncelld_cell_vm_exits_total{cell=\"rtos\"} 5000000000\n"));
+	assert_null(strstr(text, "celld_cell_vm_exits_total{cell=\"gps\"}"));
+	assert_string_equal(text + strlen(text) - 6, "# EOF\n");
+	f->ctl.json = CTL_JSON_SHORT;
+	assert_int_equal(verb_metrics(&f->ctl, NOTHING), CTL_FAILURE);
+}
+
 static void test_console(void **state)
 {
 	Fixture *f = *state;
@@ -425,13 +468,43 @@ static void test_config(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+static void test_define(void **state)
+{
+	char good[] = "/tmp/celld-test-XXXXXX", bad[] = "/tmp/celld-test-XXXXXX";
+	Fixture *f = *state;
+
+	close(mkstemp(good));
+	close(mkstemp(bad));
+	write_file(good, "{}");
+	write_file(bad, "[]");
+	assert_int_equal(verb_define(&f->ctl, two_arguments((char[]){ "gps" }, good)), CTL_OK);
+	assert_int_equal(verb_define(&f->ctl, two_arguments((char[]){ "gps" }, bad)), CTL_FAILURE);
+	assert_int_equal(verb_define(&f->ctl, two_arguments((char[]){ "no/name" }, good)), CTL_FAILURE);
+	assert_int_equal(verb_define(&f->ctl, two_arguments((char[]){ "gps" }, (char[]){ "/nowhere" })), CTL_FAILURE);
+	/* not a text, so nothing that could go over the bus */
+	assert_int_equal(truncate(good, 100), 0);
+	assert_int_equal(verb_define(&f->ctl, two_arguments((char[]){ "gps" }, good)), CTL_FAILURE);
+	write_file(good, "{ \"\xff\" }");
+	assert_int_equal(verb_define(&f->ctl, two_arguments((char[]){ "gps" }, good)), CTL_FAILURE);
+	write_file(good, "{}");
+	f->ctl.flags = CTL_FLAG_RUNTIME;
+	assert_int_equal(verb_define(&f->ctl, two_arguments((char[]){ "gps" }, good)), CTL_FAILURE);
+	f->ctl.flags = 0;
+	assert_int_equal(verb_undefine(&f->ctl, GPS), CTL_OK);
+	assert_int_equal(verb_undefine(&f->ctl, NOBODY), CTL_NO_SUCH_CELL);
+	assert_int_equal(verb_undefine(&f->ctl, arguments((char[]){ "\xff" })), CTL_FAILURE);
+	assert_int_equal(verb_undefine(&f->ctl, GPS), CTL_OK);
+	unlink(good);
+	unlink(bad);
+}
+
 int main(void)
 {
 #define CTL_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		CTL_TEST(test_list),	CTL_TEST(test_list_plain), CTL_TEST(test_list_json),  CTL_TEST(test_status),
 		CTL_TEST(test_show),	CTL_TEST(test_actions),	   CTL_TEST(test_hypervisor), CTL_TEST(test_stats),
-		CTL_TEST(test_console), CTL_TEST(test_config),
+		CTL_TEST(test_console), CTL_TEST(test_config),	   CTL_TEST(test_metrics),    CTL_TEST(test_define),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <fake.h>
 #include <image.h>
 #include <hv/arch.h>
+#include <hv/print.h>
 
 #define RAM (CELL_MEM_READ | CELL_MEM_WRITE | CELL_MEM_EXECUTE | CELL_MEM_DMA)
 #define A 1
@@ -82,6 +83,20 @@ static void test_asked_until_it_answers(void **state)
 			assert_int_equal(fake_hypercall(0, CELL_HC_CELL_START, A, 0), 0);
 	}
 	assert_null(cell_find(A));
+}
+
+/* An answer to "reconfigured" that wipes out the request is none to it. */
+static void test_late_answer(void **state)
+{
+	(void)state;
+	boot();
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_START, A, 0), -EAGAIN);
+	answer(A, CELL_REPLY_RECEIVED);
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_START, A, 0), -EAGAIN);
+	assert_int_equal(fake_comm(A)->message, CELL_MSG_SHUTDOWN_REQUEST);
+	assert_int_equal(fake_comm(A)->reply, CELL_REPLY_NONE);
+	answer(A, CELL_REPLY_APPROVED);
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_START, A, 0), 0);
 }
 
 /* Whatever was asked before, who has ended itself does not hinder. */
@@ -212,6 +227,27 @@ static void test_failure(void **state)
 		assert_int_equal(fake_hypercall(0, CELL_HC_CPU_INFO, id, CELL_CPU_INFO_STATE), CELL_CPU_RUNNING);
 }
 
+static s64 job_panic(struct pcpu *cpu, const u64 args[3])
+{
+	(void)cpu;
+	(void)args;
+	panic("as the test wants it");
+}
+
+/* A CPU that stopped in the hypervisor is lost, its cell is not. */
+static void test_stopped_cpu(void **state)
+{
+	(void)state;
+	boot();
+	fake_call(2, job_panic, 0, 0, 0);
+	assert_int_equal(fake_hypercall(0, CELL_HC_CPU_INFO, 2, CELL_CPU_INFO_STATE), CELL_CPU_FAILED);
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_START, A, CELL_HC_FORCE), 0);
+	assert_int_equal(pcpu_of(1)->arch.starts, 2);
+	assert_int_equal(pcpu_of(2)->arch.starts, 1);
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_DESTROY, A, CELL_HC_FORCE), 0);
+	assert_int_equal(pcpu_of(2)->arch.state, FAKE_STOPPED);
+}
+
 /* Root has no state word. */
 static void test_failure_in_root(void **state)
 {
@@ -227,12 +263,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FAKE_TEST(test_asked_until_it_answers),
+		FAKE_TEST(test_late_answer),
 		FAKE_TEST(test_terminal_states),
 		FAKE_TEST(test_force),
 		FAKE_TEST(test_passive),
 		FAKE_TEST(test_told_of_reconfiguration),
 		FAKE_TEST(test_locked),
 		FAKE_TEST(test_failure),
+		FAKE_TEST(test_stopped_cpu),
 		FAKE_TEST(test_failure_in_root),
 	};
 

@@ -83,6 +83,40 @@ static void test_gaps_between_cpus(void **state)
 	assert_int_equal(cpu_set_weight(&root_cell.cpus), 2);
 }
 
+/* Who owns a page is judged by root's map, which has to be one to one for that. */
+static void assert_region_refused(struct cell_memory bad)
+{
+	struct fake_config root = fake_root;
+
+	root.memory = &bad;
+	root.num_memory = 1;
+	assert_int_equal(fake_boot(&root), -EINVAL);
+}
+
+static void test_root_region_elsewhere(void **state)
+{
+	(void)state;
+	assert_region_refused((struct cell_memory){ 0, PAGE_SIZE, PAGE_SIZE, CELL_MEM_READ });
+}
+
+static void test_root_region_of_messages(void **state)
+{
+	(void)state;
+	assert_region_refused((struct cell_memory){ 0, 0, PAGE_SIZE, CELL_MEM_READ | CELL_MEM_COMM_REGION });
+}
+
+static void test_root_region_too_high(void **state)
+{
+	(void)state;
+	assert_region_refused((struct cell_memory){ 1UL << 48, 1UL << 48, PAGE_SIZE, CELL_MEM_READ });
+}
+
+static void test_root_region_too_large(void **state)
+{
+	(void)state;
+	assert_region_refused((struct cell_memory){ 0, 0, (1UL << 48) + PAGE_SIZE, CELL_MEM_READ });
+}
+
 static void test_no_room_for_the_configuration(void **state)
 {
 	(void)state;
@@ -113,6 +147,10 @@ int main(void)
 		FAKE_TEST(test_cpu_not_in_the_set),
 		FAKE_TEST(test_cpu_beyond_what_we_count),
 		FAKE_TEST(test_gaps_between_cpus),
+		FAKE_TEST(test_root_region_elsewhere),
+		FAKE_TEST(test_root_region_of_messages),
+		FAKE_TEST(test_root_region_too_high),
+		FAKE_TEST(test_root_region_too_large),
 		FAKE_TEST(test_no_room_for_the_configuration),
 		FAKE_TEST(test_no_room_for_the_pool),
 		FAKE_TEST(test_no_room_for_tables),

@@ -26,6 +26,30 @@ static void test_memory(void **state)
 	assert_int_equal(b[0], 0);
 }
 
+/* Every alignment and length around the size of a word, and not a byte more. */
+static void test_all_alignments(void **state)
+{
+	u8 from[48], to[48];
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(from); i++)
+		from[i] = 1 + i;
+	for (unsigned int start = 0; start < 9; start++) {
+		for (unsigned int n = 0; n < 34; n++) {
+			unsigned int source = (start * 5 + n) % 9;
+
+			for (unsigned int i = 0; i < sizeof(to); i++)
+				to[i] = 0xee;
+			memcpy(to + start, from + source, n);
+			for (unsigned int i = 0; i < sizeof(to); i++)
+				assert_int_equal(to[i], i >= start && i < start + n ? from[source + i - start] : 0xee);
+			memset(to + start, 0x85, n);
+			for (unsigned int i = 0; i < sizeof(to); i++)
+				assert_int_equal(to[i], i >= start && i < start + n ? 0x85 : 0xee);
+		}
+	}
+}
+
 static void test_compare(void **state)
 {
 	(void)state;
@@ -57,6 +81,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_all_alignments),
 		cmocka_unit_test(test_compare),
 		cmocka_unit_test(test_names),
 	};

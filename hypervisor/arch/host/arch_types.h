@@ -17,7 +17,7 @@ enum fake_cpu_state {
 	FAKE_NATIVE,  /**< not in the hypervisor's hands: before setup, after arch_leave() */
 	FAKE_GUEST,   /**< executes its cell */
 	FAKE_PARKED,  /**< after arch_park() */
-	FAKE_STOPPED, /**< after arch_stop(): answers nobody */
+	FAKE_STOPPED, /**< after arch_stop(): only lets itself be suspended */
 };
 
 /** struct arch_pcpu - what the hooks did on this CPU, for tests to look at while it is idle */

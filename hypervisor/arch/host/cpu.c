@@ -42,6 +42,16 @@ void cpu_relax(void)
 	sched_yield();
 }
 
+/* A CPU that has stopped is no hindrance to whoever suspends it. */
+static void answer_stopped(struct pcpu *cpu)
+{
+	while (READ_ONCE(cpu->shared.suspend)) {
+		WRITE_ONCE(cpu->shared.suspended, 1);
+		cpu_relax();
+	}
+	WRITE_ONCE(cpu->shared.suspended, 0);
+}
+
 /* One stay in the hypervisor. */
 static s64 stay(struct fake_cpu *c, fake_job *job)
 {
@@ -49,7 +59,10 @@ static s64 stay(struct fake_cpu *c, fake_job *job)
 		return 0;
 	if (job)
 		return job(fake_this_cpu, c->args);
-	control_wait(fake_this_cpu);
+	if (c->stopped)
+		answer_stopped(fake_this_cpu);
+	else
+		control_wait(fake_this_cpu);
 	return 0;
 }
 
@@ -63,7 +76,7 @@ static void *execute(void *arg)
 		fake_job *job = NULL;
 		s64 result;
 
-		while (c->stopped || !(c->kicked || c->job))
+		while (!(c->kicked || c->job))
 			pthread_cond_wait(&c->wake, &lock);
 		c->busy = true;
 		if (c->kicked)
@@ -97,7 +110,7 @@ void fake_start_cpus(void)
 
 static bool at_rest(const struct fake_cpu *c)
 {
-	return c->stopped || !(c->kicked || c->busy || c->job);
+	return !(c->kicked || c->busy || c->job);
 }
 
 void fake_post(unsigned int cpu, fake_job *job, u64 arg0, u64 arg1, u64 arg2)
@@ -241,6 +254,7 @@ static __attribute__((noreturn)) void leave(enum fake_cpu_state state)
 
 void arch_stop(void)
 {
+	WRITE_ONCE(fake_this_cpu->shared.failed, 1);
 	leave(FAKE_STOPPED);
 }
 

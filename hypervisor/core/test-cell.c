@@ -221,6 +221,42 @@ static void test_destroy_undoes_create(void **state)
 	}
 }
 
+/* Whoever clears RAM is alone with it. */
+static void assert_nobody_has(paddr_t page)
+{
+	if (page >= AREA && page < AREA_END)
+		assert_root_has(page, PAGE_SIZE, false);
+}
+
+static void test_cleared_unseen(void **state)
+{
+	(void)state;
+	boot();
+	assert_int_equal(fake_create(&rtos), 0);
+	assert_int_equal(set_loadable(0), 0);
+	fake.on_temp_map = assert_nobody_has;
+	assert_int_equal(destroy(0), 0);
+	assert_root_has(AREA, 2 * FAKE_MIB, true);
+	/* The configuration is not in AREA. */
+	assert_int_equal(fake_create(&rtos), 0);
+}
+
+/* Linux brings a CPU up again; what happens to other cells then is no reason to park it. */
+static void test_returned_cpu_goes_on(void **state)
+{
+	u32 parks;
+
+	(void)state;
+	boot();
+	assert_int_equal(fake_create(&rtos), 0);
+	assert_int_equal(destroy(0), 0);
+	parks = pcpu_of(1)->arch.parks;
+	pcpu_of(1)->arch.state = FAKE_GUEST;
+	assert_int_equal(fake_create(&other), 0);
+	assert_int_equal(pcpu_of(1)->arch.parks, parks);
+	assert_int_equal(pcpu_of(1)->arch.state, FAKE_GUEST);
+}
+
 static void test_destroyed_in_any_order(void **state)
 {
 	(void)state;
@@ -412,6 +448,8 @@ int main(void)
 		FAKE_TEST(test_ram_is_cleared),
 		FAKE_TEST(test_data_is_cleared),
 		FAKE_TEST(test_destroy_undoes_create),
+		FAKE_TEST(test_cleared_unseen),
+		FAKE_TEST(test_returned_cpu_goes_on),
 		FAKE_TEST(test_destroyed_in_any_order),
 		FAKE_TEST(test_start),
 		FAKE_TEST(test_loadable),

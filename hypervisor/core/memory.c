@@ -208,14 +208,27 @@ void memory_give(const struct cell *cell, bool loadable_only)
 	}
 }
 
+/* Merge the leaves around a region that root's configuration maps by one of its regions, as at setup. */
+static void merge_part(const struct cell_memory *mem, const struct cell_memory *root_mem)
+{
+	u64 block = paging_level_size(arch_stage2_format.max_leaf);
+	paddr_t start = MAX(mem->phys_start & ~(block - 1), root_mem->phys_start);
+	paddr_t end =
+		MIN((mem->phys_start + mem->size + block - 1) & ~(block - 1), root_mem->phys_start + root_mem->size);
+
+	if (start < end && !mem_is_subpage(root_mem) && !(root_mem->flags & CELL_MEM_NO_HUGEPAGES))
+		paging_merge(&root_cell.stage2, start, end - start);
+}
+
 void memory_merge_root(const struct cell *cell)
 {
-	const struct cell_memory *mem;
+	const struct cell_memory *mem, *root_mem;
 	const struct cell *other;
 
 	for_each_mem (mem, cell->config)
-		if (changes_hands(mem))
-			paging_merge(&root_cell.stage2, mem->phys_start, mem->size);
+		for_each_mem (root_mem, root_cell.config)
+			if (changes_hands(mem))
+				merge_part(mem, root_mem);
 	/* Root has all pages of a loadable cell, whose borders may be gone now. Needs no more than was just freed. */
 	for_each_cell (other)
 		if (other != &root_cell && other != cell)

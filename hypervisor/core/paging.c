@@ -213,13 +213,13 @@ static u64 merged_entry(const struct paging_format *f, const u64 *table, unsigne
 	return f->leaf(pa, f->access(first), level);
 }
 
-/* Merge all tables at one level that the range touches. */
+/* Merge all tables at one level that lie in the range. */
 static void merge_level(struct paging *pg, u64 va, u64 end, unsigned int level)
 {
 	const struct paging_format *f = pg->format;
 	u64 step = paging_level_size(level);
 
-	for (va &= ~(step - 1); va < end; va += step) {
+	for (va = (va + step - 1) & ~(step - 1); va + step <= end; va += step) {
 		unsigned int l = f->levels - 1;
 		u64 *slot = &pg->root[entry_index(va, l)];
 		u64 *table, merged;

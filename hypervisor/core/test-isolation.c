@@ -233,6 +233,76 @@ static void test_failure_in_a_large_page(void **state)
 	check_rule();
 }
 
+/* Root's regions meet in the middle of what could be a large page, or do not want one. */
+static void test_root_keeps_its_pages(void **state)
+{
+	static const struct cell_memory root_memory[] = {
+		{ 0, 0, 17 * FAKE_MIB, RAM },
+		{ 17 * FAKE_MIB, 17 * FAKE_MIB, 3 * FAKE_MIB, RAM },
+		{ 20 * FAKE_MIB, 20 * FAKE_MIB, 4 * FAKE_MIB, RAM | CELL_MEM_NO_HUGEPAGES },
+		{ 24 * FAKE_MIB, 24 * FAKE_MIB, 6 * FAKE_MIB, RAM },
+	};
+	static const struct cell_memory memory[] = { { 14 * FAKE_MIB, 0, 12 * FAKE_MIB, RAM | CELL_MEM_LOADABLE } };
+	struct fake_config root = fake_root, config = first;
+	struct fake_state before;
+
+	(void)state;
+	root.memory = root_memory;
+	root.num_memory = ARRAY_SIZE(root_memory);
+	config.memory = memory;
+	assert_int_equal(fake_boot(&root), 0);
+	fake_state_read(&before);
+	for (unsigned int round = 0; round < 2; round++) {
+		assert_int_equal(fake_create(&config), 0);
+		fake_pool_fail_after(0);
+		assert_int_equal(fake_hypercall(0, CELL_HC_CELL_SET_LOADABLE, 1, 0), 0);
+		assert_int_equal(fake_hypercall(0, CELL_HC_CELL_START, 1, 0), 0);
+		assert_int_equal(fake_hypercall(0, CELL_HC_CELL_DESTROY, 1, CELL_HC_FORCE), 0);
+		fake_pool_fail_after(FAKE_NEVER);
+		fake_state_check(&before);
+	}
+}
+
+/* The same in the largest leaves: a window of registers, split at every level by cells that come and go. */
+static void test_root_keeps_its_largest_pages(void **state)
+{
+	static const struct cell_memory root_memory[] = {
+		{ 0, 0, FAKE_HV_START, RAM },
+		{ 1UL << 30, 1UL << 30, 3UL << 30, RW | CELL_MEM_IO },
+	};
+	static const struct cell_memory large[] = { { (2UL << 30) + 0x600000, 0, 0x40000000, RW | CELL_MEM_LOADABLE } };
+	static const struct cell_memory small[] = { { (2UL << 30) + 0x3000, 0, 0x1000, RW | CELL_MEM_LOADABLE } };
+	struct fake_config root = fake_root, a = first,
+			   b = { "b", 2, .cpus = 1 << 2, .memory = small, .num_memory = 1 };
+	struct fake_state before, with_a;
+
+	(void)state;
+	root.memory = root_memory;
+	root.num_memory = ARRAY_SIZE(root_memory);
+	a.memory = large;
+	fake.max_leaf = 2;
+	assert_int_equal(fake_boot(&root), 0);
+	fake_state_read(&before);
+	assert_int_equal(fake_create(&a), 0);
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_SET_LOADABLE, 1, 0), 0);
+	fake_state_read(&with_a);
+	for (unsigned int round = 0; round < 2; round++) {
+		assert_int_equal(fake_create(&b), 0);
+		fake_pool_fail_after(0);
+		assert_int_equal(fake_hypercall(0, CELL_HC_CELL_SET_LOADABLE, 2, 0), 0);
+		assert_int_equal(fake_hypercall(0, CELL_HC_CELL_START, 2, 0), 0);
+		fake_pool_fail_after(FAKE_NEVER);
+		assert_int_equal(fake_hypercall(0, CELL_HC_CELL_DESTROY, 2, CELL_HC_FORCE), 0);
+		fake_state_check(&with_a);
+	}
+	assert_int_equal(fake_create(&b), 0);
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_START, 1, 0), 0);
+	check_rule();
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_DESTROY, 1, CELL_HC_FORCE), 0);
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_DESTROY, 2, CELL_HC_FORCE), 0);
+	fake_state_check(&before);
+}
+
 /* --- random cells --- */
 
 #define CELLS 4
@@ -392,6 +462,8 @@ int main(void)
 		FAKE_TEST(test_shared_memory_is_not_free),
 		FAKE_TEST(test_neighbour_in_a_large_page),
 		FAKE_TEST(test_failure_in_a_large_page),
+		FAKE_TEST(test_root_keeps_its_pages),
+		FAKE_TEST(test_root_keeps_its_largest_pages),
 		FAKE_TEST(test_random_life),
 		FAKE_TEST(test_random_bytes),
 	};

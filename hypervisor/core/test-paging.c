@@ -181,8 +181,13 @@ static void test_split_and_merge(void **state)
 	assert_maps(GIB + 0x5000, GIB + 0x5000, RW, PAGE_SIZE);
 	assert_int_equal(paging_split(&pg, 0x5000, GIB), 0);
 	assert_int_equal(tables(), 6);
-	/* Only what the range touches. */
-	paging_merge(&pg, 0x5000, PAGE_SIZE);
+	/* Only what lies in the range. */
+	paging_merge(&pg, PAGE_SIZE, GIB);
+	assert_int_equal(tables(), 6);
+	paging_merge(&pg, 0, GIB - PAGE_SIZE);
+	assert_int_equal(tables(), 5);
+	assert_maps(0x5000, 0x5000, RW, HUGE - 0x5000);
+	paging_merge(&pg, 0, GIB);
 	assert_int_equal(tables(), 4);
 	assert_maps(0x5000, 0x5000, RW, GIB - 0x5000);
 	paging_merge(&pg, 0, 2 * GIB);
@@ -247,7 +252,7 @@ static void test_unmap(void **state)
 	/* Back without memory. */
 	fake_pool_fail_after(0);
 	assert_int_equal(paging_map(&pg, HUGE + 0x3000, HUGE + 0x3000, GIB, RW, true), 0);
-	paging_merge(&pg, HUGE + 0x3000, GIB);
+	paging_merge(&pg, 0, 2 * GIB);
 	assert_int_equal(tables(), 2);
 	assert_maps(0, 0, RW, GIB);
 	finish();

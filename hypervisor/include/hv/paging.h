@@ -81,7 +81,7 @@ int paging_split(struct paging *pg, u64 va, u64 size);
 /** paging_unmap() - remove a range whose borders were split; tables stay, so it can be mapped again without memory */
 void paging_unmap(struct paging *pg, u64 va, u64 size);
 
-/** paging_merge() - turn tables in a range that map one contiguous piece back into large leaves */
+/** paging_merge() - turn tables that lie in a range and map one contiguous piece back into large leaves */
 void paging_merge(struct paging *pg, u64 va, u64 size);
 
 /** paging_lookup() - translate; false if @va is not mapped */

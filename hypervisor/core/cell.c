@@ -210,36 +210,6 @@ static int read_root(paddr_t from, void *to, u64 size)
 	return 0;
 }
 
-/* Our own copy of the configuration, with counts that fit its size. */
-static int read_config(struct cell *cell, paddr_t address)
-{
-	struct cell_config header, *config;
-	u64 size;
-	int err = read_root(address, &header, sizeof(header));
-
-	if (err)
-		return refuse(err, "configuration at 0x%llx is not in root's memory", (unsigned long long)address);
-	size = cell_config_size(&header);
-	if (header.cpu_set_size > CELL_CPU_SET_MAX_BYTES)
-		return refuse(-EINVAL, "CPU set of %u bytes", header.cpu_set_size);
-	if ((address & ~PAGE_MASK) + size > CELL_CONFIG_MAX_BYTES)
-		return refuse(-E2BIG, "configuration of %llu bytes", (unsigned long long)size);
-	config = pool_alloc(PAGE_ALIGN(size) / PAGE_SIZE);
-	if (!config)
-		return refuse(-ENOMEM, "no pages left for the configuration");
-	cell->config = config;
-	cell->config_pages = PAGE_ALIGN(size) / PAGE_SIZE;
-	err = read_root(address, config, size);
-	if (err)
-		return refuse(err, "configuration at 0x%llx is not in root's memory", (unsigned long long)address);
-	/* Root's other CPUs run: use the header that was judged, not the one that may have changed since. */
-	memcpy(config, &header, sizeof(header));
-	config->name[CELL_NAME_BYTES - 1] = '\0';
-	memcpy(cell->name, config->name, sizeof(cell->name));
-	cell->id = config->id;
-	return 0;
-}
-
 static int check_identity(const struct cell *new)
 {
 	const struct cell *cell;
@@ -251,12 +221,45 @@ static int check_identity(const struct cell *new)
 	return 0;
 }
 
+/* Our own copy of the configuration, with counts that fit its size. */
+static int read_config(struct cell *cell, paddr_t address)
+{
+	struct cell_config header, *config;
+	u64 size;
+	int err = read_root(address, &header, sizeof(header));
+
+	if (err)
+		return refuse(err, "configuration at 0x%llx is not in root's memory", (unsigned long long)address);
+	header.name[CELL_NAME_BYTES - 1] = '\0';
+	memcpy(cell->name, header.name, sizeof(cell->name));
+	cell->id = header.id;
+	err = check_identity(cell);
+	if (err)
+		return err;
+	size = cell_config_size(&header);
+	if ((address & ~PAGE_MASK) + size > CELL_CONFIG_MAX_BYTES)
+		return refuse(-E2BIG, "configuration of %llu bytes", (unsigned long long)size);
+	if (header.cpu_set_size > CELL_CPU_SET_MAX_BYTES)
+		return refuse(-EINVAL, "CPU set of %u bytes", header.cpu_set_size);
+	config = pool_alloc(PAGE_ALIGN(size) / PAGE_SIZE);
+	if (!config)
+		return refuse(-ENOMEM, "no pages left for the configuration");
+	cell->config = config;
+	cell->config_pages = PAGE_ALIGN(size) / PAGE_SIZE;
+	err = read_root(address, config, size);
+	if (err)
+		return refuse(err, "configuration at 0x%llx is not in root's memory", (unsigned long long)address);
+	/* Root's other CPUs run: use the header that was judged, not the one that may have changed since. */
+	memcpy(config, &header, sizeof(header));
+	return 0;
+}
+
 static int check_cpus(struct cell *cell)
 {
 	unsigned int id;
 
 	if (config_cpus(cell->config, &cell->cpus))
-		return refuse(-EINVAL, "cell %s: CPU number beyond %u", cell->name, MAX_CPUS - 1);
+		return refuse(-EBUSY, "cell %s: a CPU beyond %u is not root's", cell->name, MAX_CPUS - 1);
 	if (!cpu_set_weight(&cell->cpus))
 		return refuse(-EINVAL, "cell %s: no CPUs", cell->name);
 	for_each_cpu (id, &cell->cpus) {
@@ -286,13 +289,13 @@ static int prepare(struct cell *cell)
 	if (!cell->comm)
 		return refuse(-ENOMEM, "cell %s: no page left for the communication page", cell->name);
 	cell->comm->state = CELL_STATE_SHUT_DOWN;
-	err = paging_init(&cell->stage2, &arch_stage2_format);
-	if (!err)
-		err = memory_map_regions(cell);
+	if (paging_init(&cell->stage2, &arch_stage2_format))
+		return refuse(-ENOMEM, "cell %s: no page left for page tables", cell->name);
+	err = memory_map_regions(cell);
 	if (!err)
 		err = arch_cell_init(cell);
-	if (!err)
-		err = paging_split(&root_cell.stage2, arch_virt_to_phys(cell->comm), PAGE_SIZE);
+	if (!err && paging_split(&root_cell.stage2, arch_virt_to_phys(cell->comm), PAGE_SIZE))
+		err = refuse(-ENOMEM, "cell %s: no page left to show the communication page", cell->name);
 	if (err)
 		return err;
 	err = memory_split_root(cell);
@@ -385,8 +388,6 @@ int cell_create(paddr_t config)
 		return refuse(-ENOMEM, "no page left for a cell");
 	err = read_config(cell, config);
 	if (!err)
-		err = check_identity(cell);
-	if (!err)
 		err = check_cpus(cell);
 	if (!err)
 		err = memory_check(cell->config);
@@ -468,7 +469,7 @@ int cell_destroy(u32 id, bool force)
 {
 	struct cell *cell = cell_find(id);
 	struct cpu_set cpus;
-	int err = check_not_locked(cell);
+	int err = cell && cell != &root_cell ? check_not_locked(cell) : 0;
 
 	if (!err)
 		err = find_consenting(id, force, &cell);

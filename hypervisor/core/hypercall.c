@@ -115,7 +115,7 @@ static s64 hc_manage(u64 code, u64 arg1, u64 arg2)
 	if (!spin_trylock(&control_lock))
 		return -EBUSY;
 	if (code != CELL_HC_CELL_CREATE && arg1 >> 32)
-		err = -ENOENT;
+		err = refuse(-ENOENT, "no cell with id 0x%llx", (unsigned long long)arg1);
 	else if (code == CELL_HC_CELL_CREATE)
 		err = cell_create(arg1);
 	else if (code == CELL_HC_CELL_START)

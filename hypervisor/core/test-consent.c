@@ -177,6 +177,8 @@ static void test_locked(void **state)
 	fake_state_read(&before);
 	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_DESTROY, B, 0), -EPERM);
 	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_DESTROY, B, CELL_HC_FORCE), -EPERM);
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_DESTROY, 77, 0), -ENOENT);
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_DESTROY, CELL_ROOT_ID, 0), -EINVAL);
 	assert_int_equal(fake_create(&third), -EPERM);
 	assert_string_equal(event_ring.refusal, "cell a is running and locked the configuration");
 	fake_state_check(&before);

@@ -175,7 +175,7 @@ static void test_huge_counts(void **state)
 			memcpy(fake_ram(FAKE_CONFIG) + counts[i], &values[v], sizeof(u32));
 		assert_create_at(FAKE_CONFIG, -E2BIG);
 		blob()->cpu_set_size = values[v];
-		assert_create_at(FAKE_CONFIG, -EINVAL);
+		assert_create_at(FAKE_CONFIG, values[v] > CELL_CONFIG_MAX_BYTES ? -E2BIG : -EINVAL);
 	}
 }
 
@@ -197,9 +197,9 @@ static void test_cpus(void **state)
 	config.cpus = 1 << 1;
 	config.cpu_set_bytes = CELL_CPU_SET_MAX_BYTES;
 	config.high_cpu = CELL_CPU_SET_MAX_BYTES * 8 - 1;
-	assert_refused(&config, -EINVAL);
+	assert_refused(&config, -EBUSY);
 	config.high_cpu = MAX_CPUS;
-	assert_refused(&config, -EINVAL);
+	assert_refused(&config, -EBUSY);
 	config.high_cpu = MAX_CPUS - 1;
 	assert_refused(&config, -EBUSY);
 	config.high_cpu = 3;
@@ -326,6 +326,26 @@ static void test_memory(void **state)
 	}
 }
 
+/* Several things are wrong: the first in the order of abi 1.3 is told. */
+static void test_order(void **state)
+{
+	static const struct cell_memory bad[2044] = { { 1, 0, PAGE_SIZE, RAM } };
+	struct fake_config config = { "root", 7, .cpus = 1 << 0, .memory = bad, .num_memory = ARRAY_SIZE(bad) };
+
+	(void)state;
+	boot();
+	config.cpu_set_bytes = CELL_CPU_SET_MAX_BYTES + 1;
+	assert_refused(&config, -EEXIST);
+	config.name = "order";
+	assert_refused(&config, -E2BIG);
+	config.num_memory = 1;
+	assert_refused(&config, -EINVAL);
+	config.cpu_set_bytes = 0;
+	assert_refused(&config, -EBUSY);
+	config.cpus = 1 << 1;
+	assert_refused(&config, -EINVAL);
+}
+
 static void test_architecture(void **state)
 {
 	const int errors[] = { -EBUSY, -EINVAL, -ENOMEM, -ERANGE, -EIO, -E2BIG };
@@ -344,18 +364,21 @@ static void test_architecture(void **state)
 static void test_out_of_memory(void **state)
 {
 	s64 err = -ENOMEM;
+	u64 events;
 	u32 n;
 
 	(void)state;
 	boot();
 	for (n = 0; err; n++) {
 		fake_config_write(&good, fake_ram(FAKE_CONFIG));
+		events = event_ring.last_seq;
 		fake_pool_fail_after(n);
 		err = fake_hypercall(0, CELL_HC_CELL_CREATE, FAKE_CONFIG, 0);
 		fake_pool_fail_after(FAKE_NEVER);
 		if (err) {
 			assert_int_equal(err, -ENOMEM);
 			fake_state_check(&before);
+			assert_int_equal(event_ring.last_seq, events + 1);
 		}
 	}
 	/* Cell, configuration, communication page, at least four tables and three splits. */
@@ -372,17 +395,10 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FAKE_TEST(test_address),
-		FAKE_TEST(test_truncated),
-		FAKE_TEST(test_identity),
-		FAKE_TEST(test_size),
-		FAKE_TEST(test_huge_counts),
-		FAKE_TEST(test_cpus),
-		FAKE_TEST(test_memory),
-		FAKE_TEST(test_header_changes),
-		FAKE_TEST(test_header_changes_and_read_fails),
-		FAKE_TEST(test_architecture),
-		FAKE_TEST(test_out_of_memory),
+		FAKE_TEST(test_address), FAKE_TEST(test_truncated),	 FAKE_TEST(test_identity),
+		FAKE_TEST(test_size),	 FAKE_TEST(test_huge_counts),	 FAKE_TEST(test_cpus),
+		FAKE_TEST(test_memory),	 FAKE_TEST(test_header_changes), FAKE_TEST(test_header_changes_and_read_fails),
+		FAKE_TEST(test_order),	 FAKE_TEST(test_architecture),	 FAKE_TEST(test_out_of_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,9 +25,8 @@ struct CellJob {
 	Cell *cell;
 	Operation *operation;
 	JobPlan plan;
-	bool automatic;		   /**< by policy: a failure is one more end of a run */
-	bool giving_up;		   /**< takes back the resources of a failed cell, which stays failed */
-	CellSupervisor supervisor; /**< in charge if a start works */
+	bool automatic; /**< by policy: a failure is one more end of a run */
+	bool giving_up; /**< takes back the resources of a failed cell, which stays failed */
 	ActionDone done;
 	void *userdata;
 	Waiter *waiters;
@@ -79,7 +78,7 @@ static void enter_rest(Cell *c, CellState state)
 {
 	if (!cell_is_created(c))
 		c->left_by_unit = false;
-	if (c->supervisor == CELL_SUPERVISOR_CELLD)
+	if (c->supervisor == CELL_SUPERVISOR_CELLD || !c->lease)
 		cell_set_supervisor(c, CELL_SUPERVISOR_NONE);
 	(void)cell_set_state(c, state);
 }
@@ -207,8 +206,6 @@ static void settle_start(Cell *c, const CellJob *job, int error, const JobReply 
 		return;
 	}
 	if (error >= 0) {
-		if (job->supervisor != CELL_SUPERVISOR_NONE)
-			action_supervise(c, job->supervisor);
 		enter_running(c, true);
 		judge_running(c);
 		return;
@@ -396,7 +393,6 @@ int action_start(Cell *c, CellSupervisor supervisor, ActionDone done, void *user
 	CellJob job = {
 		.plan.operation = CELL_OPERATION_START,
 		.plan.consent = JOB_CONSENT_FORCE,
-		.supervisor = supervisor,
 		.done = done,
 		.userdata = userdata,
 	};
@@ -412,12 +408,14 @@ int action_start(Cell *c, CellSupervisor supervisor, ActionDone done, void *user
 		(void)cell_set_state(c, CELL_FAILED);
 		return r;
 	}
+	/* Already now, so that a celld that dies on the way knows for whom it was starting the cell. */
+	cell_set_supervisor(c, supervisor);
+	c->fault = (CellFault){ 0 };
+	reset_counters(c);
 	r = act(c, &job, CELL_STARTING);
 	if (r < 0)
-		return r;
-	reset_counters(c);
-	c->fault = (CellFault){ 0 };
-	return 0;
+		cell_set_supervisor(c, CELL_SUPERVISOR_NONE);
+	return r;
 }
 
 int action_restart(Cell *c, JobConsent consent, ActionDone done, void *userdata)

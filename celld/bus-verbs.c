@@ -239,8 +239,11 @@ static void on_supervised_start(Cell *c, int code, const char *text, void *userd
 {
 	BusRequest *r = userdata;
 
-	if (code >= 0)
+	if (code >= 0) {
 		code = reply_lease(r, c);
+		if (code < 0)
+			action_unsupervise(c);
+	}
 	if (code < 0)
 		bus_request_finish(r, code, text);
 	else

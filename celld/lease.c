@@ -118,15 +118,16 @@ static int on_io(_unused_ sd_event_source *source, int fd, uint32_t events, void
 		send_state(l);
 	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
 		return 0;
-	n = recv(fd, buffer, sizeof(buffer) - 1, MSG_DONTWAIT);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return 0;
-	if (n <= 0) {
+	/* A holder that dies without having read everything resets the connection; what it had said is still there. */
+	do {
+		n = recv(fd, buffer, sizeof(buffer) - 1, MSG_DONTWAIT);
+		if (n > 0) {
+			buffer[n] = '\0';
+			handle_message(l, buffer);
+		}
+	} while (n > 0 || (n < 0 && (errno == ECONNRESET || errno == EINTR)));
+	if (n == 0 || errno != EAGAIN)
 		lose(l);
-		return 0;
-	}
-	buffer[n] = '\0';
-	handle_message(l, buffer);
 	return 0;
 }
 

@@ -92,11 +92,14 @@ static int on_input(sd_event_source *source, int fd, _unused_ uint32_t events, v
 		o->reply = longer;
 		return 0;
 	}
-	/* End, or too much of it: then the reply stays incomplete. */
+	/* End, or too much of it: then the reply stays incomplete, and the child finds the pipe closed. */
 	if (n != 0)
 		o->size = 0;
 	o->eof = true;
-	sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	o->input = sd_event_source_unref(o->input);
+	close(o->fd);
+	o->fd = -EBADF;
 	finish(o);
 	return 0;
 }

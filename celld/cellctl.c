@@ -45,7 +45,8 @@ static const CtlVerb *find_verb(const char *name)
 static int run_verb(Ctl *ctl, char **arguments)
 {
 	const CtlVerb *verb = find_verb(arguments[0] ?: "list");
-	int n = (int)strv_length(arguments) - 1;
+	char **rest = arguments[0] ? arguments + 1 : arguments;
+	int n = (int)strv_length(rest);
 
 	if (!verb)
 		return ctl_error("Unknown command \"%s\", see cellctl --help", arguments[0]);
@@ -53,7 +54,7 @@ static int run_verb(Ctl *ctl, char **arguments)
 		return ctl_error("Too few arguments: cellctl %s %s", verb->name, verb->arguments);
 	if (verb->max_arguments >= 0 && n > verb->max_arguments)
 		return ctl_error("Too many arguments: cellctl %s %s", verb->name, verb->arguments);
-	return verb->run(ctl, arguments[0] ? arguments + 1 : arguments);
+	return verb->run(ctl, rest);
 }
 
 int main(int argc, char **argv)

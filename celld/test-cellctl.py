@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""cellctl as a whole: with celld on a pretended kernel and a bus of its own, on terminals, and with ssh that is none.
+
+usage: test-cellctl.py CELLCTL CELLD-SIMULATED CELLD-SIM
+"""
+import atexit
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import tap
+from tap import same
+
+CELLCTL, CELLD, SIM = (str(Path(program).resolve()) for program in sys.argv[1:4])
+BUS = Path(__file__).resolve().parent.parent / 'bus'
+NOBODY = 65534
+
+BUS_CONFIG = '''<busconfig><type>system</type><listen>unix:path={}/bus</listen><policy context="default">
+<allow user="*"/><allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/></policy></busconfig>'''
+
+SYSTEM = {'hypervisor_memory': {'phys': '0x3a000000', 'size': '6M'},
+          'root_cell': {'cpus': '0-3', 'memory': [
+              {'phys': '0x0', 'size': '928M', 'flags': ['read', 'write', 'execute', 'dma']},
+              {'phys': '0x3a600000', 'size': '76M', 'flags': ['read', 'write', 'execute', 'dma']}]}}
+
+
+def cell(cpu, address):
+    return {'cpus': cpu, 'images': [{'string': 'program'}], 'memory': [
+        {'phys': address, 'virt': 0, 'size': '1M', 'flags': ['read', 'write', 'execute', 'loadable']},
+        {'virt': '0x100000', 'size': '4K', 'flags': ['read', 'write', 'comm-region']}]}
+
+
+class Machine:
+    """Folder, bus, daemon, and who plays the hardware."""
+
+    def __init__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix='celld-test-'))
+        atexit.register(shutil.rmtree, self.folder, True)
+        self.folder.chmod(0o755)
+        for name in 'sim', 'run', 'config/cells', 'bin':
+            (self.folder / name).mkdir(parents=True)
+        (self.folder / 'config/system.json').write_text(json.dumps(SYSTEM))
+        (self.folder / 'config/cells/rtos.json').write_text(json.dumps(cell(3, '0x3a600000')))
+        (self.folder / 'config/cells/gps.json').write_text(json.dumps(cell(2, '0x3a800000')))
+        kept = {name: os.environ[name] for name in ('PATH', 'ASAN_OPTIONS', 'UBSAN_OPTIONS') if name in os.environ}
+        self.environment = {**kept, 'LC_ALL': 'C', 'TERM': 'xterm', 'LOG': str(self.folder / 'log'),
+                            'PATH': f'{self.folder}/bin:{os.environ["PATH"]}',
+                            'DBUS_SYSTEM_BUS_ADDRESS': f'unix:path={self.folder}/bus',
+                            'CELLD_SIM': str(self.folder / 'sim'), 'CELLD_CONFIG_PATH': str(self.folder / 'config'),
+                            'RUNTIME_DIRECTORY': str(self.folder / 'run')}
+
+    def start(self):
+        if not shutil.which('dbus-daemon'):
+            return False
+        config = self.folder / 'bus.conf'
+        config.write_text(BUS_CONFIG.format(self.folder))
+        self.spawn('dbus-daemon', f'--config-file={config}', '--nofork')
+        self.wait(lambda: (self.folder / 'bus').exists())
+        self.spawn(CELLD)
+        self.wait(lambda: self.run('list').returncode == 0)
+        self.spawn(SIM, 'run')
+        return True
+
+    def spawn(self, *command):
+        process = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        atexit.register(process.wait)
+        atexit.register(process.terminate)
+
+    def wait(self, condition):
+        end = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < end, 'took too long'
+            time.sleep(0.02)
+
+    def stub(self, name, text='exit 0'):
+        """A program that writes down how it was called."""
+        path = self.folder / 'bin' / name
+        path.write_text(f'#!/bin/sh\necho "{name} $*" >>"$LOG"\n{text}\n')
+        path.chmod(0o755)
+
+    def calls(self):
+        log = self.folder / 'log'
+        lines = log.read_text().splitlines() if log.exists() else []
+        log.unlink(missing_ok=True)
+        return lines
+
+    def run(self, *arguments, **environment):
+        return subprocess.run([CELLCTL, *arguments], env={**self.environment, **environment}, text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+
+    def terminal(self, *command, **environment):
+        """What comes to a terminal."""
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execvpe(command[0], command, {**self.environment, **environment})
+        shown = b''
+        while True:
+            try:
+                part = os.read(fd, 4096)
+            except OSError:
+                break
+            if not part:
+                break
+            shown += part
+        os.close(fd)
+        os.waitpid(pid, 0)
+        return shown.decode().replace('\r\n', '\n')
+
+
+MACHINE = Machine()
+HAVE_DAEMON = MACHINE.start()
+
+
+def need_daemon():
+    if not HAVE_DAEMON:
+        raise tap.Skip('no dbus-daemon')
+
+
+def ctl(status, *arguments):
+    """Output of a run that must end with this status."""
+    done = MACHINE.run(*arguments)
+    same((arguments, done.returncode, done.stderr if status == 0 else ''), (arguments, status, ''))
+    return done.stdout
+
+
+def properties(file):
+    return set(re.findall(r'<property name="(\w+)"', (BUS / file).read_text()))
+
+
+def test_usage():
+    assert ctl(0, '--help').startswith('cellctl [OPTION...]')
+    assert ctl(0, '--version').startswith('cellctl ')
+    for wrong in (['nonsense'], ['--nonsense'], ['--json=x', 'list'], ['start'], ['define', 'gps'], ['list', 'gps'],
+                  ['-n', 'x', 'status'], ['--interval=0', 'stats', 'gps'], ['define', '../gps', '/dev/null'],
+                  ['hypervisor', 'explode']):
+        ctl(1, *wrong)
+    assert 'start' in MACHINE.run('strat').stderr
+
+
+def test_host():
+    MACHINE.stub('ssh', 'exit 9')
+    MACHINE.stub('systemctl', 'exit 7')
+    done = MACHINE.run('-H', 'me@there', 'list')
+    same(done.returncode, 1)
+    assert done.stderr.startswith('Cannot '), done.stderr
+    call, = MACHINE.calls()
+    assert call.startswith('ssh ') and ' me@there ' in call and call.endswith(' systemd-stdio-bridge'), call
+    ctl(1, '--host=there', 'start', 'rtos')
+    assert ' there ' in MACHINE.calls()[0]
+    ctl(9, '-H', 'there', 'console', 'rtos')
+    ctl(9, '-H', 'there', 'logs', '-n', '5', 'rtos')
+    ctl(7, '-H', 'there', 'enable', '--now', 'rtos')
+    same(MACHINE.calls(), ['ssh -- there cellctl console rtos',
+                           'ssh -- there journalctl -u cell@rtos.service -n5 --no-pager',
+                           'systemctl enable --now -H there cell@rtos.service'])
+    for verb in 'console', 'logs', 'enable':
+        ctl(1, '-H', 'there', verb, 'rtos; reboot')
+    same(MACHINE.calls(), [])
+
+
+def test_exit_status():
+    need_daemon()
+    ctl(3, 'hypervisor')
+    ctl(3, 'status', 'gps')
+    ctl(0, 'hypervisor', 'enable', '--no-unit')
+    ctl(0, 'hypervisor')
+    ctl(0, 'start', '--no-unit', 'rtos')
+    ctl(1, 'start', '--no-unit', 'rtos')
+    ctl(0, 'status', 'rtos')
+    ctl(3, 'status', 'rtos', 'gps')
+    ctl(3, 'stop', '--no-unit', 'gps')
+    ctl(3, 'stats', 'gps')
+    for verb in 'status', 'show', 'start', 'stop', 'restart', 'create', 'destroy', 'reset-failed', 'console', 'stats', 'cat':
+        ctl(4, verb, 'nobody')
+    ctl(4, 'status', 'rtos', 'gps', 'nobody')
+
+
+def test_json_has_properties():
+    need_daemon()
+    of_cells, of_manager = properties('org.jailhouse.Cell.xml'), properties('org.jailhouse.Cell.Manager.xml')
+    same(set(json.loads(ctl(0, 'show', '--json=short', 'rtos'))), of_cells)
+    same(set(json.loads(ctl(0, 'show', '--json=pretty'))), of_manager)
+    same(set(json.loads(ctl(0, 'hypervisor', '--json=short'))), of_manager)
+    cells = json.loads(ctl(0, 'list', '--json=short'))
+    same([entry['Name'] for entry in cells], ['gps', 'rtos'])
+    assert set(cells[0]) < of_cells, cells[0]
+    same(set(json.loads(ctl(0, 'status', '--json=short', 'rtos'))[0]), of_cells)
+    assert json.loads(ctl(0, 'show', '--json=short', '-p', 'State', 'rtos')) == {'State': 'running'}
+    assert 'vmexits_total' in json.loads(ctl(0, 'stats', '--json=short', 'rtos'))
+    same(ctl(0, 'list', '--json=short').count('\n'), 1)
+
+
+def test_show():
+    need_daemon()
+    same(ctl(0, 'show', '-P', 'State', 'rtos'), 'running\n')
+    same(ctl(0, 'show', '--value', '--property=Name,State', 'rtos'), 'rtos\nrunning\n')
+    same(ctl(0, 'show', '-p', 'Name', '-p', 'State', 'rtos'), 'Name=rtos\nState=running\n')
+
+
+def test_list():
+    need_daemon()
+    same(ctl(0).splitlines()[0].split()[:3], ['CELL', 'STATE', 'HEALTH'])
+    assert ctl(0).endswith('\n2 cells listed.\n')
+    same([line.split()[0] for line in ctl(0, 'list', '--no-legend').splitlines()], ['gps', 'rtos'])
+
+
+def test_metrics():
+    need_daemon()
+    lines = ctl(0, 'metrics').splitlines()
+    same(lines[-1], '# EOF')
+    for line in ('celld_hypervisor_state{state="enabled"} 1', 'celld_cell_state{cell="rtos",state="running"} 1',
+                 'celld_cell_state{cell="gps",state="defined"} 1', 'celld_cell_restarts_total{cell="rtos"} 0'):
+        assert line in lines, line
+    assert any(line.startswith('celld_cell_vm_exits_by_cause_total{cell="rtos",') for line in lines)
+
+
+def test_define():
+    need_daemon()
+    file = MACHINE.folder / 'new.json'
+    file.write_text(json.dumps(cell(1, '0x3aa00000')))
+    done = MACHINE.run('define', 'new', str(file))
+    if 'Unknown method' in done.stderr:
+        raise tap.Skip('celld has no DefineCell')
+    if re.search(r'read-only|permission|not permitted|No such file', done.stderr, re.IGNORECASE):
+        raise tap.Skip(f'celld cannot write where it keeps configurations: {done.stderr.strip()}')
+    same((done.returncode, done.stderr), (0, ''))
+    try:
+        same(ctl(0, 'show', '-P', 'State', 'new'), 'defined\n')
+        same(json.loads(ctl(0, 'cat', 'new'))['cpus'] in (1, '1'), True)
+        file.write_text('{')
+        assert '1:' in MACHINE.run('define', 'new', str(file)).stderr
+        same(json.loads(ctl(0, 'cat', 'new'))['cpus'] in (1, '1'), True)
+    finally:
+        ctl(0, 'undefine', 'new')
+    ctl(4, 'undefine', 'new')
+
+
+def test_colours():
+    need_daemon()
+    green = '\x1b[0;1;32mrunning\x1b[0m'
+    assert green in MACHINE.terminal(CELLCTL, '--no-pager')
+    for environment in ({'NO_COLOR': '1'}, {'SYSTEMD_COLORS': '0'}, {'TERM': 'dumb'}):
+        shown = MACHINE.terminal(CELLCTL, '--no-pager', **environment)
+        assert 'running' in shown and '\x1b' not in shown, (environment, shown)
+    assert green in MACHINE.terminal(CELLCTL, '--no-pager', NO_COLOR='1', SYSTEMD_COLORS='1')
+    assert green in MACHINE.run(SYSTEMD_COLORS='1').stdout
+    assert '\x1b' not in MACHINE.run().stdout
+
+
+def test_pager():
+    need_daemon()
+    mark = 'sed s/^/paged:/'
+    assert 'paged:rtos' in MACHINE.terminal(CELLCTL, NO_COLOR='1', SYSTEMD_PAGER=mark)
+    assert 'paged:rtos' in MACHINE.terminal(CELLCTL, NO_COLOR='1', PAGER=mark)
+    for arguments, environment in ((['--no-pager'], {'SYSTEMD_PAGER': mark}), ([], {'SYSTEMD_PAGER': '', 'PAGER': mark}),
+                                   ([], {'SYSTEMD_PAGER': 'cat', 'PAGER': mark}), (['--json=short'], {'PAGER': mark})):
+        shown = MACHINE.terminal(CELLCTL, *arguments, **environment)
+        assert 'rtos' in shown and 'paged:' not in shown, (arguments, environment, shown)
+    assert 'paged:' not in MACHINE.run(SYSTEMD_PAGER=mark).stdout
+
+
+def test_agent():
+    need_daemon()
+    if os.geteuid() != 0 or not shutil.which('setpriv'):
+        raise tap.Skip('needs root and setpriv, to be somebody else')
+    MACHINE.stub('pkttyagent')
+    program = shutil.copy(CELLCTL, MACHINE.folder)
+    nobody = ['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups', program]
+    log = MACHINE.folder / 'agent.log'
+
+    def agents(*arguments):
+        log.write_text('')
+        log.chmod(0o666)
+        shown = MACHINE.terminal(*nobody, *arguments, LOG=str(log))
+        return log.read_text().splitlines(), shown
+
+    calls, shown = agents('restart', '--no-unit', 'rtos')
+    assert len(calls) == 1 and re.fullmatch(r'pkttyagent --notify-fd \d+ --fallback', calls[0]), calls
+    assert 'Cannot restart rtos' in shown, shown
+    same(agents('--no-ask-password', 'restart', '--no-unit', 'rtos')[0], [])
+    same(agents('list')[0], [])
+    MACHINE.terminal(CELLCTL, 'reset-failed', 'rtos')
+    same(MACHINE.calls(), [])
+
+
+if __name__ == '__main__':
+    tap.run(dict(globals()))

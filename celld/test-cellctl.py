@@ -45,7 +45,7 @@ class Machine:
         self.folder = Path(tempfile.mkdtemp(prefix='celld-test-'))
         atexit.register(shutil.rmtree, self.folder, True)
         self.folder.chmod(0o755)
-        for name in 'sim', 'run', 'config/cells', 'bin':
+        for name in 'sim', 'run', 'state', 'config/cells', 'bin':
             (self.folder / name).mkdir(parents=True)
         (self.folder / 'config/system.json').write_text(json.dumps(SYSTEM))
         (self.folder / 'config/cells/rtos.json').write_text(json.dumps(cell(3, '0x3a600000')))
@@ -54,7 +54,8 @@ class Machine:
         self.environment = {**kept, 'LC_ALL': 'C', 'TERM': 'xterm', 'LOG': str(self.folder / 'log'),
                             'PATH': f'{self.folder}/bin:{os.environ["PATH"]}',
                             'DBUS_SYSTEM_BUS_ADDRESS': f'unix:path={self.folder}/bus',
-                            'CELLD_SIM': str(self.folder / 'sim'), 'CELLD_CONFIG_PATH': str(self.folder / 'config'),
+                            'CELLD_SIM': str(self.folder / 'sim'), 'CELLD_CONFIG_PATH': f'{self.folder}/config:{self.folder}/state',
+                            'STATE_DIRECTORY': str(self.folder / 'state'),
                             'RUNTIME_DIRECTORY': str(self.folder / 'run')}
 
     def start(self):

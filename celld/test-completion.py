@@ -16,6 +16,7 @@ STUB = r'''#!/bin/sh
 echo "$*" >>"$LOG"
 case "$*" in
 *list*) printf 'gps  defined none\nold  failed  none\nrtos running ok\n' ;;
+*show) printf 'Version=1\n' ;;
 *show*) printf 'Name=rtos\nState=running\nStateChangeTimestamp=1\n' ;;
 esac
 '''
@@ -75,6 +76,7 @@ def test_values():
     tap.same(offers('cellctl --lines='), [])
     tap.same(offers('cellctl show rtos -p St'), ['State', 'StateChangeTimestamp'])
     tap.same(offers('cellctl show rtos -p Name,St'), ['Name,State', 'Name,StateChangeTimestamp'])
+    tap.same(offers('cellctl show -p '), ['Name', 'State', 'StateChangeTimestamp', 'Version'])
     tap.same(offers('cellctl hypervisor '), ['disable', 'enable', 'status'])
 
 

@@ -11,8 +11,14 @@ __cellctl_cells() {
     done < <(SYSTEMD_COLORS=0 command cellctl "${host[@]}" --no-ask-password --no-legend --no-pager list 2>/dev/null)
 }
 
+# Properties of the cells on the line; where there is none yet, of any, and those of celld.
 __cellctl_properties() {
-    SYSTEMD_COLORS=0 command cellctl "${host[@]}" --no-pager show "${arguments[@]}" 2>/dev/null | cut -d= -f1
+    local some
+    read -r some < <(__cellctl_cells '*')
+    {
+        SYSTEMD_COLORS=0 command cellctl "${host[@]}" --no-pager show "${arguments[@]}"
+        ((${#arguments[@]})) || SYSTEMD_COLORS=0 command cellctl "${host[@]}" --no-pager show "$some"
+    } 2>/dev/null | cut -d= -f1 | sort -u
 }
 
 __cellctl_files() {

@@ -148,7 +148,7 @@ static void test_killed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_answers), cmocka_unit_test(test_death), cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_answers), cmocka_unit_test(test_death),  cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_size),	cmocka_unit_test(test_killed),
 	};
 	sigset_t set;

@@ -315,6 +315,8 @@ void bus_cell_changed(Cell *c, unsigned changed, void *userdata)
 	names[n] = NULL;
 	if (c->left_by_unit)
 		bus_orphan_look(bus);
+	if (changed & CELL_CHANGED_KERNEL)
+		bus_inhibit_update(bus);
 	if (n > 0 && bus_cell_path(c->name, &path) >= 0)
 		(void)sd_bus_emit_properties_changed_strv(bus->bus, path, BUS_INTERFACE_CELL, names);
 }

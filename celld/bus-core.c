@@ -29,6 +29,7 @@ static int on_name_requested(sd_bus_message *reply, void *userdata, _unused_ sd_
 	}
 	bus->named = true;
 	bus_orphan_look(bus);
+	bus_inhibit_update(bus);
 	if (bus->ready)
 		bus->ready(bus->userdata);
 	return 0;
@@ -90,6 +91,7 @@ int bus_new(Manager *manager, Console *console, void (*ready)(void *userdata), v
 		return -ENOMEM;
 	bus->manager = manager;
 	bus->console = console;
+	bus->inhibit_fd = -EBADF;
 	r = sd_bus_open_system_with_description(&bus->bus, "celld");
 	if (r < 0)
 		return r;
@@ -120,6 +122,7 @@ Bus *bus_free(Bus *bus)
 	bus->lost = NULL;
 	manager_set_hooks(bus->manager, NULL);
 	bus_orphan_done(bus);
+	bus_inhibit_done(bus);
 	while (bus->requests)
 		bus_request_free(bus->requests);
 	sd_bus_flush_close_unref(bus->bus);

@@ -37,6 +37,9 @@ struct Bus {
 	struct Inquiry *inquiry; /**< bus-orphan.c */
 	sd_event_source *orphan_timer;
 	size_t orphan_turn;
+	sd_bus_slot *inhibit_call; /**< bus-inhibit.c */
+	int inhibit_fd;
+	bool inhibit_refused;
 	void (*ready)(void *userdata);
 	void (*lost)(void *userdata);
 	void *userdata;
@@ -148,6 +151,12 @@ typedef enum BusOrphanVerdict {
 
 /** bus_orphan_judge - by the unit's ActiveState, Result and Restart */
 BusOrphanVerdict bus_orphan_judge(const char *active, const char *result, const char *restart);
+
+/* bus-inhibit.c */
+
+/** bus_inhibit_update - hold or release the inhibitor as the cells want it */
+void bus_inhibit_update(Bus *bus);
+void bus_inhibit_done(Bus *bus);
 
 /* bus-verbs.c */
 extern const BusVerb bus_verbs[];

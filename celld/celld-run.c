@@ -34,7 +34,8 @@ typedef struct Run {
 	sd_event_source *tick;
 	sd_event_source *lease;
 	int lease_fd;
-	char shown[LEASE_STATUS_BYTES]; /**< status line printed last */
+	char state[LEASE_WORD_BYTES];	/**< printed last */
+	char shown[LEASE_STATUS_BYTES]; /**< told to systemd last */
 } Run;
 
 static void ask_later(Run *run)
@@ -69,10 +70,14 @@ static void request_stop(Run *run)
 
 static void handle_message(Run *run, const LeaseMessage *m)
 {
-	if (!streq(run->shown, m->status)) {
-		snprintf(run->shown, sizeof(run->shown), "%s", m->status);
+	/* The journal need not know of every late beat. */
+	if (!streq(run->state, m->state)) {
+		snprintf(run->state, sizeof(run->state), "%s", m->state);
 		printf("%s\n", m->status);
 		fflush(stdout);
+	}
+	if (!streq(run->shown, m->status)) {
+		snprintf(run->shown, sizeof(run->shown), "%s", m->status);
 		(void)sd_notifyf(false, "STATUS=Cell is %s.", m->status);
 	}
 	if (!run->ready && streq(m->state, "running")) {
@@ -97,7 +102,7 @@ static int on_lease(_unused_ sd_event_source *source, int fd, _unused_ uint32_t 
 		printf("celld is gone, waiting for it\n");
 		fflush(stdout);
 		(void)sd_notify(false, "STATUS=Waiting for celld.");
-		run->shown[0] = '\0';
+		run->shown[0] = run->state[0] = '\0';
 		drop_lease(run);
 		ask_later(run);
 		return 0;

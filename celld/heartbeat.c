@@ -145,7 +145,8 @@ CellHealth heartbeat_judge(Heartbeat *hb, const SupervisionPolicy *policy, const
 		return CELL_HEALTH_LOST;
 	if (hb->last_usec == 0)
 		return CELL_HEALTH_NONE;
-	return silence > 2 * heartbeat_interval(hb, policy) ? CELL_HEALTH_LATE : CELL_HEALTH_OK;
+	/* Late is worth a word only if it may end badly. */
+	return silence > MAX(2 * heartbeat_interval(hb, policy), timeout / 2) ? CELL_HEALTH_LATE : CELL_HEALTH_OK;
 }
 
 uint64_t heartbeat_next(const Heartbeat *hb, const SupervisionPolicy *policy)

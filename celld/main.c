@@ -21,7 +21,6 @@ typedef struct Daemon {
 	sd_event_source *connect;
 	sd_event_source *status;
 	bool told_ready;
-	char *old_status;
 } Daemon;
 
 static void connect_later(Daemon *d, uint64_t usec)
@@ -60,17 +59,20 @@ static int on_connect(_unused_ sd_event_source *source, _unused_ uint64_t usec, 
 	return 0;
 }
 
-/** on_status - after each turn of the loop: tell systemd if there is something new to tell */
+static void on_status_changed(void *userdata)
+{
+	const Daemon *d = userdata;
+
+	(void)sd_event_source_set_enabled(d->status, SD_EVENT_ONESHOT);
+}
+
+/** on_status - tell systemd, once all that happens now has happened */
 static int on_status(_unused_ sd_event_source *source, void *userdata)
 {
 	Daemon *d = userdata;
-	const char *status = manager_status(d->manager);
 
-	if (!d->told_ready || streq_ptr(status, d->old_status))
-		return 0;
-	free(d->old_status);
-	d->old_status = strdup(status);
-	(void)sd_notifyf(false, "STATUS=%s.", status);
+	if (d->told_ready)
+		(void)sd_notifyf(false, "STATUS=%s.", manager_status(d->manager));
 	return 0;
 }
 
@@ -131,12 +133,15 @@ static int set_up(Daemon *d)
 	r = sd_event_set_watchdog(d->event, true);
 	if (r < 0)
 		return r;
-	r = sd_event_add_post(d->event, &d->status, on_status, d);
+	r = sd_event_add_defer(d->event, &d->status, on_status, d);
 	if (r < 0)
 		return r;
+	(void)sd_event_source_set_priority(d->status, SD_EVENT_PRIORITY_IDLE);
 	r = manager_new(d->event, &d->manager);
 	if (r < 0)
 		return r;
+	d->manager->status_changed = on_status_changed;
+	d->manager->status_userdata = d;
 	r = console_new(d->event, &d->console);
 	if (r < 0)
 		return r;
@@ -154,7 +159,6 @@ static void tear_down(Daemon *d)
 	sd_event_source_disable_unref(d->connect);
 	sd_event_source_disable_unref(d->status);
 	sd_event_unref(d->event);
-	free(d->old_status);
 }
 
 int main(int argc, char *argv[])

@@ -26,6 +26,8 @@ static void set_hypervisor(Manager *m, HypervisorState state)
 	log_message(LOG_INFO, state == HYPERVISOR_ENABLED ? CELLD_MESSAGE_HYPERVISOR_ON : CELLD_MESSAGE_HYPERVISOR_OFF,
 		    "Hypervisor is %s.", hypervisor_state_to_string(state));
 	m->hypervisor = state;
+	if (m->status_changed)
+		m->status_changed(m->status_userdata);
 	if (m->hooks.hypervisor_changed)
 		m->hooks.hypervisor_changed(m->hooks.userdata);
 }

@@ -132,6 +132,8 @@ static void on_changed(Cell *c, unsigned changed, void *userdata)
 		lease_tell(c);
 	if (m->hooks.cell_changed)
 		m->hooks.cell_changed(c, changed, m->hooks.userdata);
+	if ((changed & CELL_CHANGED_STATE) && m->status_changed)
+		m->status_changed(m->status_userdata);
 	if (is_nothing(c) && m->collector)
 		(void)sd_event_source_set_enabled(m->collector, SD_EVENT_ONESHOT);
 }

@@ -49,6 +49,8 @@ typedef struct Manager {
 
 	Cell **cells; /**< sorted by name */
 	size_t n_cells;
+	void (*status_changed)(void *userdata); /**< manager_status() may have something new to say; may be NULL */
+	void *status_userdata;
 	sd_event_source *collector; /**< takes away cells that nothing is left of */
 
 	SystemConfig *system; /**< NULL: no (valid) file */

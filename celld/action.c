@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "log.h"
 #include "operation.h"
+#include "react.h"
 #include "watch.h"
 
 #define JOB_TIMEOUT_USEC (60 * USEC_PER_SEC)
@@ -32,13 +33,6 @@ struct CellJob {
 	Waiter *waiters;
 };
 
-struct CellRestart {
-	sd_event_source *timer;
-};
-
-static void schedule_restart(Cell *c, uint64_t delay_usec);
-static int begin(Cell *c, CellJob *job);
-
 static CellJob *job_free(CellJob *job)
 {
 	if (!job)
@@ -53,147 +47,12 @@ static CellJob *job_free(CellJob *job)
 }
 DEFINE_CLEANUP(CellJob *, job_free)
 
-static void cancel_restart(Cell *c)
-{
-	if (c->restart)
-		sd_event_source_disable_unref(c->restart->timer);
-	free(c->restart);
-	c->restart = NULL;
-	if (c->next_restart_usec > 0) {
-		c->next_restart_usec = 0;
-		cell_mark(c, CELL_CHANGED_NEXT_RESTART);
-	}
-}
-
 static void reset_counters(Cell *c)
 {
 	supervise_reset(&c->policy);
 	if (c->n_restarts > 0)
 		cell_mark(c, CELL_CHANGED_RESTARTS);
 	c->n_restarts = 0;
-}
-
-/** enter_rest - the cell does not run and is not going to: celld is not in charge of it any more */
-static void enter_rest(Cell *c, CellState state)
-{
-	if (!cell_is_created(c))
-		c->left_by_unit = false;
-	if (c->supervisor == CELL_SUPERVISOR_CELLD || !c->lease)
-		cell_set_supervisor(c, CELL_SUPERVISOR_NONE);
-	(void)cell_set_state(c, state);
-}
-
-/** enter_running - the cell runs now, newly started or not */
-static void enter_running(Cell *c, bool fresh)
-{
-	cancel_restart(c);
-	watch_map(c);
-	if (fresh) {
-		supervise_started(&c->policy, cell_policy(c), clock_monotonic());
-		cell_set_result(c, CELL_RESULT_SUCCESS);
-	}
-	if (cell_is_supervised(c) && (fresh || c->state != CELL_RUNNING))
-		watch_start(c);
-	(void)cell_set_state(c, CELL_RUNNING);
-}
-
-void action_give_back(Cell *c)
-{
-	CellJob *job;
-
-	if (!cell_is_created(c))
-		return;
-	job = calloc(1, sizeof(*job));
-	if (!job)
-		return;
-	job->plan = (JobPlan){ .operation = CELL_OPERATION_STOP, .consent = JOB_CONSENT_FORCE };
-	job->giving_up = true;
-	(void)begin(c, job);
-}
-
-/** give_up - the policy does not start the cell again: failed, and its resources go back unless the file says otherwise
- */
-static void give_up(Cell *c)
-{
-	enter_rest(c, CELL_FAILED);
-	if (cell_policy(c)->on_failure != FAILURE_ACTION_NONE)
-		action_give_back(c);
-}
-
-/** end_unsupervised - nobody decides: just tell how it is */
-static void end_unsupervised(Cell *c, CellResult result)
-{
-	if (!cell_is_created(c))
-		(void)cell_set_state(c, CELL_DEFINED);
-	else
-		(void)cell_set_state(c, result == CELL_RESULT_SUCCESS ? CELL_CREATED : CELL_FAILED);
-}
-
-void action_ended(Cell *c, CellResult result)
-{
-	CellHealth health = c->health;
-	SupervisionPolicy policy;
-	uint64_t delay = 0;
-
-	watch_stop(c);
-	if (health == CELL_HEALTH_LOST)
-		cell_set_health(c, health);
-	cell_set_result(c, result);
-	if (result != CELL_RESULT_SUCCESS && c->host->failed)
-		c->host->failed(c, result, c->host->userdata);
-	if (!cell_is_supervised(c)) {
-		end_unsupervised(c, result);
-		return;
-	}
-
-	policy = *cell_policy(c);
-	if (c->no_restart)
-		policy.restart = RESTART_NO;
-	switch (supervise_ended(&c->policy, &policy, result, clock_monotonic(), &delay)) {
-	case SUPERVISE_RESTART:
-		schedule_restart(c, delay);
-		break;
-	case SUPERVISE_LIMIT_HIT:
-		log_cell(c, LOG_ERR, NULL, "Restarted too often, the last time after: %s.",
-			 cell_result_to_string(result));
-		cell_set_result(c, CELL_RESULT_START_LIMIT_HIT);
-		give_up(c);
-		break;
-	case SUPERVISE_END:
-		if (result != CELL_RESULT_SUCCESS)
-			give_up(c);
-		else if (!cell_is_created(c))
-			enter_rest(c, CELL_DEFINED);
-		else if (action_stop(c, JOB_CONSENT_FORCE, NULL, NULL) < 0)
-			enter_rest(c, CELL_CREATED);
-		break;
-	}
-}
-
-/** judge_running - is a cell that counts as running really well? */
-static void judge_running(Cell *c)
-{
-	CellResult result;
-
-	switch (cell_judge(&c->kernel, &result)) {
-	case CELL_VERDICT_OK:
-		break;
-	case CELL_VERDICT_GONE:
-		log_cell(c, LOG_WARNING, NULL, "Cell was destroyed by somebody else.");
-		watch_stop(c);
-		watch_map(c);
-		enter_rest(c, CELL_DEFINED);
-		break;
-	case CELL_VERDICT_SHUT_DOWN:
-		log_cell(c, LOG_INFO, NULL, "Cell has shut itself down.");
-		action_ended(c, CELL_RESULT_SUCCESS);
-		break;
-	case CELL_VERDICT_FAILED:
-		log_cell(c, LOG_ERR, NULL, "Cell does not run any more (%s)%s%s.", cell_result_to_string(result),
-			 c->fault.known ? ": " : "", c->fault.known ? c->fault.text : "");
-		action_ended(c, result);
-		break;
-	}
 }
 
 /** settle_start - after create, start, restart */
@@ -206,22 +65,22 @@ static void settle_start(Cell *c, const CellJob *job, int error, const JobReply 
 		return;
 	}
 	if (error >= 0) {
-		enter_running(c, true);
-		judge_running(c);
+		react_enter_running(c, true);
+		react_judge(c);
 		return;
 	}
 
 	if (job->plan.operation == CELL_OPERATION_RESTART && cell_judge(&c->kernel, &ignored) == CELL_VERDICT_OK) {
 		/* It refused, or an image is missing: it never stopped. */
 		cell_set_result(c, reply->result);
-		enter_running(c, false);
+		react_enter_running(c, false);
 	} else if (job->automatic && reply->result != CELL_RESULT_SUCCESS) {
-		action_ended(c, reply->result);
+		react_ended(c, reply->result);
 	} else if (reply->result != CELL_RESULT_SUCCESS && job->plan.operation != CELL_OPERATION_CREATE) {
 		cell_set_result(c, reply->result);
-		enter_rest(c, CELL_FAILED);
+		react_enter_rest(c, CELL_FAILED);
 	} else {
-		enter_rest(c, cell_is_created(c) ? CELL_CREATED : CELL_DEFINED);
+		react_enter_rest(c, cell_is_created(c) ? CELL_CREATED : CELL_DEFINED);
 	}
 }
 
@@ -233,12 +92,12 @@ static void settle_stop(Cell *c, const CellJob *job, int error, const JobReply *
 		cell_flush(c);
 	} else if (error >= 0) {
 		cell_set_result(c, reply->denied ? CELL_RESULT_SHUTDOWN_DENIED : CELL_RESULT_SUCCESS);
-		enter_rest(c, CELL_DEFINED);
+		react_enter_rest(c, CELL_DEFINED);
 	} else if (cell_judge(&c->kernel, &ignored) == CELL_VERDICT_OK) {
 		cell_set_result(c, reply->result);
-		enter_running(c, false);
+		react_enter_running(c, false);
 	} else {
-		enter_rest(c, cell_is_created(c) ? CELL_CREATED : CELL_DEFINED);
+		react_enter_rest(c, cell_is_created(c) ? CELL_CREATED : CELL_DEFINED);
 	}
 }
 
@@ -324,7 +183,7 @@ static int begin(Cell *c, CellJob *new_job)
 
 	if (c->job)
 		return -CELL_EBUSY;
-	cancel_restart(c);
+	react_cancel_restart(c);
 	c->interrupted = false;
 	job->cell = c;
 	job->plan.name = c->name;
@@ -339,6 +198,20 @@ static int begin(Cell *c, CellJob *new_job)
 	cell_set_operation(c, job->plan.operation);
 	c->job = TAKE_PTR(job);
 	return 0;
+}
+
+void action_give_back(Cell *c)
+{
+	CellJob *job;
+
+	if (!cell_is_created(c))
+		return;
+	job = calloc(1, sizeof(*job));
+	if (!job)
+		return;
+	job->plan = (JobPlan){ .operation = CELL_OPERATION_STOP, .consent = JOB_CONSENT_FORCE };
+	job->giving_up = true;
+	(void)begin(c, job);
 }
 
 /** act - begin a job in the name of a caller, and enter the state that tells of it */
@@ -498,8 +371,7 @@ void action_forget(Cell *c, void *userdata)
 			w->call = NULL;
 }
 
-/** restart_now - because the policy says so */
-static void restart_now(Cell *c)
+int action_restart_by_policy(Cell *c)
 {
 	CellJob job = {
 		.plan.operation = CELL_OPERATION_RESTART,
@@ -507,119 +379,11 @@ static void restart_now(Cell *c)
 		.automatic = true,
 	};
 
-	if (act(c, &job, CELL_STARTING) < 0) {
-		cancel_restart(c);
-		give_up(c);
-	}
-}
-
-static int on_restart_time(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata)
-{
-	restart_now(userdata);
-	return 0;
-}
-
-static void schedule_restart(Cell *c, uint64_t delay_usec)
-{
-	int r = -ENOMEM;
-
-	cancel_restart(c);
-	c->restart = calloc(1, sizeof(*c->restart));
-	if (c->restart)
-		r = sd_event_add_time_relative(c->host->event, &c->restart->timer, CLOCK_MONOTONIC, delay_usec,
-					       USEC_PER_MSEC, on_restart_time, c);
-	if (r < 0) {
-		log_cell(c, LOG_ERR, NULL, "Cannot schedule the restart: %s", strerror(-r));
-		give_up(c);
-		return;
-	}
-	c->n_restarts++;
-	c->next_restart_usec = clock_monotonic() + delay_usec;
-	cell_mark(c, CELL_CHANGED_RESTARTS | CELL_CHANGED_NEXT_RESTART);
-	log_cell(c, LOG_NOTICE, CELLD_MESSAGE_RESTART_SCHEDULED, "Restart %u is scheduled in %s.", c->n_restarts,
-		 FORMAT_USEC(delay_usec));
-	(void)cell_set_state(c, CELL_RESTARTING);
-	if (c->host->restart_scheduled)
-		c->host->restart_scheduled(c, c->n_restarts, delay_usec, c->host->userdata);
-}
-
-/** observe_idle - a cell that celld does not run: follow what others do with it */
-static void observe_idle(Cell *c)
-{
-	CellResult result;
-	CellVerdict verdict = cell_judge(&c->kernel, &result);
-
-	watch_map(c);
-	if (verdict == CELL_VERDICT_OK) {
-		c->fault = (CellFault){ 0 };
-		enter_running(c, true);
-	} else if (c->state == CELL_RESTARTING) {
-		/* Waits for its start; what it looks like until then does not matter. */
-		cell_flush(c);
-	} else if (verdict == CELL_VERDICT_GONE) {
-		(void)cell_set_state(c, c->state == CELL_FAILED ? CELL_FAILED : CELL_DEFINED);
-	} else if (verdict == CELL_VERDICT_SHUT_DOWN) {
-		(void)cell_set_state(c, c->state == CELL_FAILED ? CELL_FAILED : CELL_CREATED);
-	} else {
-		cell_set_result(c, result);
-		(void)cell_set_state(c, CELL_FAILED);
-	}
-}
-
-void action_observe(Cell *c)
-{
-	if (c->job) {
-		cell_flush(c);
-		return;
-	}
-	if (c->state == CELL_RUNNING) {
-		watch_map(c);
-		judge_running(c);
-	} else {
-		observe_idle(c);
-	}
-	cell_flush(c);
-}
-
-void action_supervise(Cell *c, CellSupervisor supervisor)
-{
-	bool before = cell_is_supervised(c);
-
-	c->left_by_unit = false;
-	cell_set_supervisor(c, supervisor);
-	if (!before && c->state == CELL_RUNNING && !c->job)
-		watch_start(c);
-	cell_flush(c);
-}
-
-void action_take_over(Cell *c)
-{
-	if (c->job || !cell_is_supervised(c))
-		return;
-	if (c->state == CELL_FAILED && c->interrupted)
-		restart_now(c);
-	else if (c->state == CELL_FAILED && cell_is_created(c))
-		action_ended(c, c->result);
-	else if (c->state == CELL_CREATED)
-		action_ended(c, CELL_RESULT_SUCCESS);
-}
-
-void action_unsupervise(Cell *c)
-{
-	c->left_by_unit = c->supervisor == CELL_SUPERVISOR_UNIT && (cell_is_created(c) || c->job || c->restart);
-	cell_set_supervisor(c, CELL_SUPERVISOR_NONE);
-	c->no_restart = false;
-	watch_stop(c);
-	/* Nobody is left to wait for the restart. */
-	if (c->restart && !c->job) {
-		cancel_restart(c);
-		(void)cell_set_state(c, CELL_FAILED);
-	}
-	cell_flush(c);
+	return act(c, &job, CELL_STARTING);
 }
 
 void action_cancel(Cell *c)
 {
 	c->job = job_free(c->job);
-	cancel_restart(c);
+	react_cancel_restart(c);
 }

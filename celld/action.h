@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Actions on cells: start, stop, restart; and the reaction to a run that ends by itself.
+ * Actions on cells: create, start, stop, restart.
  *
  * One job a cell. An action starts a job and returns; ActionDone tells the end. Nobody has to wait for it.
  */
@@ -40,24 +40,8 @@ int action_when_idle(Cell *cell, void (*call)(Cell *cell, void *userdata), void 
 /** action_forget - @userdata is gone: do not call back for it */
 void action_forget(Cell *cell, void *userdata);
 
-/**
- * action_observe - what the kernel says has changed
- *
- * For a cell without job: follows changes by others, and judges a cell that should be running.
- */
-void action_observe(Cell *cell);
-
-/** action_ended - the run is over with this result: let the policy decide */
-void action_ended(Cell *cell, CellResult result);
-
-/** action_unsupervise - nobody is in charge any more; a cell that runs goes on running */
-void action_unsupervise(Cell *cell);
-
-/** action_supervise - @supervisor is in charge of the cell as it is */
-void action_supervise(Cell *cell, CellSupervisor supervisor);
-
-/** action_take_over - the policy decides on what happened while nobody was in charge */
-void action_take_over(Cell *cell);
+/** action_restart_by_policy - load and start again without asking; a failure is one more end of a run */
+int action_restart_by_policy(Cell *cell);
 
 /** action_give_back - destroy a failed cell, which stays failed */
 void action_give_back(Cell *cell);

@@ -9,6 +9,7 @@
 #include "bus-core.h"
 #include "cell-error.h"
 #include "lease.h"
+#include "react.h"
 
 #define ACTION_CELLS "org.jailhouse.Cell.manage-cells"
 #define ACTION_HYPERVISOR "org.jailhouse.Cell.manage-hypervisor"
@@ -242,7 +243,7 @@ static void on_supervised_start(Cell *c, int code, const char *text, void *userd
 	if (code >= 0) {
 		code = reply_lease(r, c);
 		if (code < 0)
-			action_unsupervise(c);
+			react_unsupervise(c);
 	}
 	if (code < 0)
 		bus_request_finish(r, code, text);

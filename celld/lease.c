@@ -11,6 +11,7 @@
 #include "lease-message.h"
 #include "lease.h"
 #include "log.h"
+#include "react.h"
 
 struct CellLease {
 	Cell *cell;
@@ -105,7 +106,7 @@ static void lose(CellLease *l)
 
 	log_cell(c, LOG_DEBUG, NULL, "The supervisor is gone.");
 	lease_drop(c);
-	action_unsupervise(c);
+	react_unsupervise(c);
 }
 
 static int on_io(_unused_ sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -175,9 +176,9 @@ int lease_new(Cell *c, pid_t pid, bool take_over, int *ret_fd)
 
 	c->lease = TAKE_PTR(l);
 	c->supervisor_pid = pid;
-	action_supervise(c, CELL_SUPERVISOR_UNIT);
+	react_supervise(c, CELL_SUPERVISOR_UNIT);
 	if (take_over)
-		action_take_over(c);
+		react_take_over(c);
 	send_state(c->lease);
 	*ret_fd = TAKE_FD(theirs);
 	return 0;

@@ -2,7 +2,6 @@
 /*
  * The manager switches the hypervisor on and off, in the child of an operation.
  */
-#include "action.h"
 #include "cell-error.h"
 #include "log.h"
 #include "manager.h"

@@ -13,6 +13,7 @@
 #include "kmod.h"
 #include "log.h"
 #include "manager.h"
+#include "react.h"
 #include "state-file.h"
 #include "watch.h"
 
@@ -68,7 +69,7 @@ static void apply(Manager *m, const KernelInfo *info, const KernelCell *cells, s
 		c->kernel_seq = info->seq;
 		cell_set_kernel(c, find_in(cells, n, c->name));
 		if (observe)
-			action_observe(c);
+			react_observe(c);
 	}
 }
 
@@ -260,7 +261,7 @@ static void handle_cell_event(Manager *m, const NetEvent *e)
 	c->kernel_seq = e->seq;
 	take_in(m, c, e);
 	if (e->type != NET_EVENT_CREATED)
-		action_observe(c);
+		react_observe(c);
 }
 
 static void handle_disabled(Manager *m, const NetEvent *e)
@@ -274,7 +275,7 @@ static void handle_disabled(Manager *m, const NetEvent *e)
 			continue;
 		c->kernel_seq = e->seq;
 		cell_set_kernel(c, NULL);
-		action_observe(c);
+		react_observe(c);
 	}
 }
 
@@ -376,7 +377,7 @@ static void adopt_existing(Cell *c, const CellSaved *saved)
 	else if (saved->operation == CELL_OPERATION_STOP)
 		(void)action_stop(c, JOB_CONSENT_ASK_THEN_FORCE, NULL, NULL);
 	else
-		action_take_over(c);
+		react_take_over(c);
 }
 
 /** adopt_absent - it was there, or was about to be */

@@ -4,11 +4,11 @@
  */
 #include <inttypes.h>
 
-#include "action.h"
 #include "celld-messages.h"
 #include "clock.h"
 #include "kmod.h"
 #include "log.h"
+#include "react.h"
 #include "watch.h"
 
 #define ACCURACY_USEC USEC_PER_MSEC
@@ -90,7 +90,7 @@ static void lost(Cell *c)
 			 FORMAT_USEC((clock_monotonic() - c->heartbeat.start_usec) / 1000 * 1000));
 	if (c->host->heartbeat_lost)
 		c->host->heartbeat_lost(c, last, c->host->userdata);
-	action_ended(c, CELL_RESULT_HEARTBEAT_TIMEOUT);
+	react_ended(c, CELL_RESULT_HEARTBEAT_TIMEOUT);
 }
 
 static int on_time(sd_event_source *timer, _unused_ uint64_t usec, void *userdata)

@@ -106,6 +106,7 @@ int bus_new(Manager *manager, Console *console, void (*ready)(void *userdata), v
 					   .restart_scheduled = bus_cell_restart_scheduled,
 					   .heartbeat_lost = bus_cell_heartbeat_lost,
 					   .hypervisor_changed = bus_hypervisor_changed,
+					   .reboot = bus_unit_reboot,
 					   .userdata = bus,
 				   });
 	bus->ready = ready;

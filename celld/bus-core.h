@@ -134,6 +134,9 @@ int bus_unit_job(BusRequest *request, const char *method, const char *unit,
 /** bus_unit_reset_failed - tell systemd, do not wait */
 void bus_unit_reset_failed(Bus *bus, const char *unit);
 
+/** bus_unit_reboot - have systemd reboot the machine, do not wait */
+void bus_unit_reboot(Cell *cell, void *userdata);
+
 /** bus_unit_name - of a cell, allocated */
 int bus_unit_name(const char *cell, char **ret);
 

@@ -96,6 +96,14 @@ void bus_unit_reset_failed(Bus *bus, const char *unit)
 				       on_ignored, NULL, "s", unit);
 }
 
+void bus_unit_reboot(_unused_ Cell *c, void *userdata)
+{
+	const Bus *bus = userdata;
+
+	(void)sd_bus_call_method_async(bus->bus, NULL, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "StartUnit",
+				       on_ignored, NULL, "ss", "reboot.target", "replace-irreversibly");
+}
+
 int bus_unit_listen(Bus *bus)
 {
 	int r;

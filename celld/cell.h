@@ -99,6 +99,7 @@ typedef struct CellHost {
 	void (*drain)(void *userdata);			      /**< take in the kernel's events that are there already */
 	void (*told)(const KernelInfo *info, void *userdata); /**< newest word on the hypervisor; NULL: look again */
 	void (*refresh)(Cell *cell, void *userdata);	      /**< read its configuration again if it has changed */
+	void (*reboot)(Cell *cell, void *userdata);	      /**< what OnFailure=reboot asks for */
 	void (*locked_out)(void *userdata); /**< the device is there, but this process may not open it */
 	void *userdata;
 } CellHost;

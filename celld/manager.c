@@ -162,6 +162,15 @@ static void on_heartbeat_lost(Cell *c, uint64_t last_usec, void *userdata)
 		m->hooks.heartbeat_lost(c, last_usec, m->hooks.userdata);
 }
 
+static void on_reboot(Cell *c, void *userdata)
+{
+	const Manager *m = userdata;
+
+	log_cell(c, LOG_CRIT, NULL, "The machine is to be rebooted for this failure.");
+	if (m->hooks.reboot)
+		m->hooks.reboot(c, m->hooks.userdata);
+}
+
 static void on_drain(void *userdata)
 {
 	const Manager *m = userdata;
@@ -342,6 +351,7 @@ int manager_new(sd_event *event, Manager **ret)
 		.drain = on_drain,
 		.told = on_told,
 		.refresh = on_refresh,
+		.reboot = on_reboot,
 		.locked_out = on_locked_out,
 		.userdata = m,
 	};

@@ -35,6 +35,7 @@ typedef struct ManagerHooks {
 	void (*restart_scheduled)(Cell *cell, unsigned attempt, uint64_t delay_usec, void *userdata);
 	void (*heartbeat_lost)(Cell *cell, uint64_t last_usec, void *userdata);
 	void (*hypervisor_changed)(void *userdata);
+	void (*reboot)(Cell *cell, void *userdata); /**< for this cell's failure */
 	void *userdata;
 } ManagerHooks;
 

@@ -52,9 +52,13 @@ void react_enter_running(Cell *c, bool fresh)
  */
 static void give_up(Cell *c)
 {
+	FailureAction action = cell_policy(c)->on_failure;
+
 	react_enter_rest(c, CELL_FAILED);
-	if (cell_policy(c)->on_failure != FAILURE_ACTION_NONE)
+	if (action != FAILURE_ACTION_NONE)
 		action_give_back(c);
+	if (action == FAILURE_ACTION_REBOOT && c->host->reboot)
+		c->host->reboot(c, c->host->userdata);
 }
 
 static void restart_now(Cell *c)

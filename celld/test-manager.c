@@ -32,7 +32,7 @@ static Manager *manager;
 static Sim *sim;
 static sd_event_source *beats;
 static bool beating;
-static unsigned n_failed, n_restart_scheduled, n_heartbeat_lost;
+static unsigned n_failed, n_restart_scheduled, n_heartbeat_lost, n_reboots;
 
 /* -- The world ---------------------------------------------------------------------------------------------------- */
 
@@ -95,12 +95,18 @@ static void on_heartbeat_lost(_unused_ Cell *c, _unused_ uint64_t last_usec, _un
 	n_heartbeat_lost++;
 }
 
+static void on_reboot(_unused_ Cell *c, _unused_ void *userdata)
+{
+	n_reboots++;
+}
+
 static void start_manager(void)
 {
 	static const ManagerHooks hooks = {
 		.cell_failed = on_failed,
 		.restart_scheduled = on_restart_scheduled,
 		.heartbeat_lost = on_heartbeat_lost,
+		.reboot = on_reboot,
 	};
 
 	assert_int_equal(manager_new(event, &manager), 0);
@@ -126,7 +132,7 @@ static int set_up(void **state)
 	sim->next_error = 0;
 	sim->delay_usec = 0;
 	beating = true;
-	n_failed = n_restart_scheduled = n_heartbeat_lost = 0;
+	n_failed = n_restart_scheduled = n_heartbeat_lost = n_reboots = 0;
 	write_cell("rtos", "3", FAST "\"StartLimitBurst\": 4, \"ShutdownTimeoutUSec\": \"50ms\"");
 	write_cell("other", "2", FAST "\"Restart\": \"always\", \"StartLimitBurst\": 1000");
 	assert_true(sd_event_new(&event) >= 0);
@@ -408,6 +414,16 @@ static void test_left_for_inspection(void **state)
 	assert_non_null(sim_find(sim, "rtos"));
 	assert_int_equal(action_reset_failed(c), 0);
 	assert_int_equal(c->state, CELL_CREATED);
+}
+
+static void test_reboot(void **state)
+{
+	(void)state;
+	write_cell("rtos", "3", "\"Restart\": \"no\", \"OnFailure\": \"reboot\"");
+	start("rtos", 0);
+	say("rtos", KERNEL_FAILED);
+	wait_until(is_idle(cell("rtos"), CELL_FAILED));
+	assert_int_equal(n_reboots, 1);
 }
 
 static void test_heartbeat(void **state)
@@ -825,6 +841,7 @@ int main(void)
 		history(test_violation),
 		history(test_start_limit),
 		history(test_left_for_inspection),
+		history(test_reboot),
 		history(test_heartbeat),
 		history(test_own_shutdown),
 		history(test_wrong_revision),

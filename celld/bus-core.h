@@ -69,19 +69,25 @@ int bus_error_for_cell(sd_bus_error *error, int code, const Cell *cell, const ch
 
 /* bus-request.c */
 
+/** Arguments of methods, in this order. */
+enum {
+	BUS_TAKES_CELL = 1 << 0, /**< the name of a cell; only the manager's methods read it */
+	BUS_TAKES_JSON = 1 << 1, /**< a configuration; the cell need not exist */
+	BUS_TAKES_FLAGS = 1 << 2,
+	BUS_TAKES_OPTIONS = 1 << 3, /**< a{sv} of Supervise */
+};
+
 /** A method that changes something: who may call it, and what it does. */
 struct BusVerb {
 	const char *manager_member; /**< NULL: only a method of cells */
 	const char *cell_member;    /**< NULL: only a method of the manager */
 	const char *action;	    /**< polkit action; NULL: only root and the user celld */
 	uint64_t flags;		    /**< that it knows */
-	bool takes_cell;	    /**< first argument of the manager's method is a cell's name */
-	bool takes_flags;
-	bool takes_options; /**< a{sv} of Supervise */
+	unsigned takes;		    /**< BUS_TAKES_* */
 
 	/**
 	 * What is done once the caller is authorised.
-	 * @cell: NULL for verbs without
+	 * @cell: NULL for verbs without, and for one to be defined
 	 * Return: 1 replied; 0 will be replied by bus_request_finish(); < 0 with @error set or not
 	 */
 	int (*run)(BusRequest *request, Cell *cell, sd_bus_error *error);
@@ -93,7 +99,8 @@ struct BusRequest {
 	BusRequest *next;
 	sd_bus_message *message;
 	const BusVerb *verb;
-	char *cell; /**< name, NULL for verbs without */
+	char *cell;	  /**< name, NULL for verbs without */
+	const char *json; /**< inside the message */
 	uint64_t flags;
 	bool option_start, option_restart; /**< of Supervise */
 	uid_t uid;			   /**< of the caller */

@@ -28,7 +28,7 @@ static int get_features(_unused_ sd_bus *sdbus, _unused_ const char *path, _unus
 			_unused_ const char *property, sd_bus_message *reply, _unused_ void *userdata,
 			_unused_ sd_bus_error *error)
 {
-	return sd_bus_message_append(reply, "as", 3, "heartbeat", "console", "units");
+	return sd_bus_message_append(reply, "as", 4, "heartbeat", "console", "units", "define");
 }
 
 static int method_list_cells(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *error)
@@ -132,6 +132,10 @@ static const sd_bus_vtable vtable[] = {
 	SD_BUS_METHOD_WITH_ARGS("CreateCell", SD_BUS_ARGS("s", name, "t", flags), SD_BUS_RESULT("o", cell), method_verb,
 				OPEN),
 	SD_BUS_METHOD_WITH_ARGS("DestroyCell", SD_BUS_ARGS("s", name, "t", flags), SD_BUS_NO_RESULT, method_verb, OPEN),
+	SD_BUS_METHOD_WITH_ARGS("DefineCell", SD_BUS_ARGS("s", name, "s", json, "t", flags), SD_BUS_RESULT("o", cell),
+				method_verb, OPEN),
+	SD_BUS_METHOD_WITH_ARGS("UndefineCell", SD_BUS_ARGS("s", name, "t", flags), SD_BUS_NO_RESULT, method_verb,
+				OPEN),
 	SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_verb, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("EnableHypervisor", SD_BUS_ARGS("t", flags), SD_BUS_NO_RESULT, method_verb, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("DisableHypervisor", SD_BUS_ARGS("t", flags), SD_BUS_NO_RESULT, method_verb, OPEN),

@@ -291,20 +291,66 @@ static int run_open_console(BusRequest *r, _unused_ Cell *c, _unused_ sd_bus_err
 	return code < 0 ? code : 1;
 }
 
+/** begun - or not, and then @text may say more than @code */
+static int begun(const BusRequest *r, int code, const char *text, sd_bus_error *error)
+{
+	return code < 0 && !isempty(text) ? bus_error_set(error, code, r->cell, text) : code;
+}
+
+static void on_defined(int code, const char *text, void *userdata)
+{
+	_cleanup_free_ char *path = NULL;
+	BusRequest *r = userdata;
+
+	if (code >= 0)
+		code = bus_cell_path(r->cell, &path);
+	if (code >= 0)
+		code = sd_bus_reply_method_return(r->message, "o", path);
+	if (code < 0)
+		bus_request_finish(r, code, text);
+	else
+		bus_request_free(r);
+}
+
+static int run_define(BusRequest *r, _unused_ Cell *c, sd_bus_error *error)
+{
+	_cleanup_free_ char *text = NULL;
+	int code = manager_define(r->bus->manager, r->cell, r->json, r->flags & BUS_FLAG_RUNTIME, on_defined, r, &text);
+
+	return begun(r, code, text, error);
+}
+
+static void on_undefined(int code, const char *text, void *userdata)
+{
+	bus_request_finish(userdata, code, text);
+}
+
+static int run_undefine(BusRequest *r, Cell *c, sd_bus_error *error)
+{
+	_cleanup_free_ char *text = NULL;
+	int code = manager_undefine(r->bus->manager, c, r->flags & BUS_FLAG_RUNTIME, on_undefined, r, &text);
+
+	return begun(r, code, text, error);
+}
+
+#define ONE BUS_TAKES_CELL
+#define ONE_WITH_FLAGS (BUS_TAKES_CELL | BUS_TAKES_FLAGS)
+#define FORCE_OR_DIRECTLY (BUS_FLAG_FORCE | BUS_FLAG_NO_UNIT)
+
 const BusVerb bus_verbs[] = {
-	{ "StartCell", "Start", ACTION_CELLS, BUS_FLAG_FORCE | BUS_FLAG_NO_UNIT, true, true, false, run_start },
-	{ "StopCell", "Stop", ACTION_CELLS, BUS_FLAG_FORCE | BUS_FLAG_NO_UNIT, true, true, false, run_stop },
-	{ "RestartCell", "Restart", ACTION_CELLS, BUS_FLAG_FORCE | BUS_FLAG_NO_UNIT, true, true, false, run_restart },
-	{ "ResetFailedCell", "ResetFailed", ACTION_CELLS, 0, true, false, false, run_reset_failed },
-	{ "CreateCell", NULL, ACTION_CELLS, BUS_FLAG_NO_UNIT, true, true, false, run_create },
-	{ "DestroyCell", NULL, ACTION_CELLS, BUS_FLAG_FORCE | BUS_FLAG_NO_UNIT, true, true, false, run_destroy },
-	{ "Reload", NULL, ACTION_DEFINE, 0, false, false, false, run_reload },
-	{ "EnableHypervisor", NULL, ACTION_HYPERVISOR, BUS_FLAG_FORCE | BUS_FLAG_NO_UNIT, false, true, false,
-	  run_enable },
-	{ "DisableHypervisor", NULL, ACTION_HYPERVISOR, BUS_FLAG_FORCE | BUS_FLAG_NO_UNIT, false, true, false,
-	  run_disable },
-	{ "Supervise", NULL, NULL, 0, true, false, true, run_supervise },
-	{ NULL, "OpenConsole", ACTION_READ_CONSOLE, 1, true, true, false, run_open_console },
+	{ "StartCell", "Start", ACTION_CELLS, FORCE_OR_DIRECTLY, ONE_WITH_FLAGS, run_start },
+	{ "StopCell", "Stop", ACTION_CELLS, FORCE_OR_DIRECTLY, ONE_WITH_FLAGS, run_stop },
+	{ "RestartCell", "Restart", ACTION_CELLS, FORCE_OR_DIRECTLY, ONE_WITH_FLAGS, run_restart },
+	{ "ResetFailedCell", "ResetFailed", ACTION_CELLS, 0, ONE, run_reset_failed },
+	{ "CreateCell", NULL, ACTION_CELLS, BUS_FLAG_NO_UNIT, ONE_WITH_FLAGS, run_create },
+	{ "DestroyCell", NULL, ACTION_CELLS, FORCE_OR_DIRECTLY, ONE_WITH_FLAGS, run_destroy },
+	{ "DefineCell", NULL, ACTION_DEFINE, BUS_FLAG_RUNTIME, ONE_WITH_FLAGS | BUS_TAKES_JSON, run_define },
+	{ "UndefineCell", NULL, ACTION_DEFINE, BUS_FLAG_RUNTIME, ONE_WITH_FLAGS, run_undefine },
+	{ "Reload", NULL, ACTION_DEFINE, 0, 0, run_reload },
+	{ "EnableHypervisor", NULL, ACTION_HYPERVISOR, FORCE_OR_DIRECTLY, BUS_TAKES_FLAGS, run_enable },
+	{ "DisableHypervisor", NULL, ACTION_HYPERVISOR, FORCE_OR_DIRECTLY, BUS_TAKES_FLAGS, run_disable },
+	{ "Supervise", NULL, NULL, 0, ONE | BUS_TAKES_OPTIONS, run_supervise },
+	{ NULL, "OpenConsole", ACTION_READ_CONSOLE, 1, ONE_WITH_FLAGS, run_open_console },
 	{ 0 },
 };
 

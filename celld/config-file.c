@@ -8,8 +8,7 @@
 
 static const char *const default_dirs[] = { "/etc/celld", "/run/celld", "/var/lib/celld", "/usr/lib/celld" };
 
-/** search_path - a copy of @dirs, or what stands in for NULL */
-static int search_path(char *const *dirs, char ***ret)
+int config_search_path(char *const *dirs, char ***ret)
 {
 	const char *environment = getenv(CONFIG_DIRS_ENVIRONMENT);
 	_cleanup_strv_ char **list = NULL;
@@ -37,7 +36,7 @@ static int find_file(char *const *dirs, const char *name, char **ret)
 	_cleanup_strv_ char **list = NULL;
 	int r;
 
-	r = search_path(dirs, &list);
+	r = config_search_path(dirs, &list);
 	if (r < 0)
 		return r;
 	for (char **dir = list; dir && *dir; dir++) {
@@ -167,7 +166,7 @@ int config_list_cells(char *const *dirs, char ***ret_names)
 
 	if (!names)
 		return -ENOMEM;
-	r = search_path(dirs, &list);
+	r = config_search_path(dirs, &list);
 	for (char **dir = list; r >= 0 && dir && *dir; dir++)
 		r = list_folder(*dir, &names);
 	if (r < 0)

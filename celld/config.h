@@ -314,6 +314,9 @@ int cell_config_load(char *const *dirs, const char *name, ConfigProblems *proble
 int system_config_load_file(const char *path, ConfigProblems *problems, SystemConfig **ret);
 int cell_config_load_file(const char *path, ConfigProblems *problems, CellConfig **ret);
 
+/** config_search_path - a copy of @dirs, or what stands in for NULL. Return: 0, -ENOMEM */
+int config_search_path(char *const *dirs, char ***ret);
+
 /** system_config_find, cell_config_find - path of the file that would be loaded, allocated. Return: 0, -ENOENT */
 int system_config_find(char *const *dirs, char **ret_path);
 int cell_config_find(char *const *dirs, const char *name, char **ret_path);

@@ -32,7 +32,7 @@ static void note(Manager *m, int error, const char *text)
 static void on_done(void *userdata, int error, const char *bytes, size_t size)
 {
 	Manager *m = userdata;
-	HypervisorDone done = m->switch_done;
+	ManagerDone done = m->switch_done;
 	JobReply reply = { 0 };
 
 	m->switching = NULL;
@@ -56,7 +56,7 @@ static void on_done(void *userdata, int error, const char *bytes, size_t size)
 		m->host.locked_out(m);
 }
 
-static int begin(Manager *m, HypervisorDone done, void *userdata)
+static int begin(Manager *m, ManagerDone done, void *userdata)
 {
 	int r;
 
@@ -68,7 +68,7 @@ static int begin(Manager *m, HypervisorDone done, void *userdata)
 	return 0;
 }
 
-int manager_enable(Manager *m, HypervisorDone done, void *userdata)
+int manager_enable(Manager *m, ManagerDone done, void *userdata)
 {
 	int r;
 
@@ -83,7 +83,7 @@ int manager_enable(Manager *m, HypervisorDone done, void *userdata)
 	return begin(m, done, userdata);
 }
 
-int manager_disable(Manager *m, JobConsent consent, HypervisorDone done, void *userdata)
+int manager_disable(Manager *m, JobConsent consent, ManagerDone done, void *userdata)
 {
 	if (m->switching)
 		return -CELL_EBUSY;

@@ -17,6 +17,7 @@
 
 #define RUNTIME_DIR "/run/celld" /**< beside configuration, therefore: */
 #define STATE_DIR "state"
+#define DEFINITIONS_DIR "/var/lib/celld"
 
 static const char *const hypervisor_state_table[HYPERVISOR_STATE_MAX] = {
 	[HYPERVISOR_ABSENT] = "absent",
@@ -213,8 +214,7 @@ static uint64_t configuration_stamp(const char *name)
 	       (uint64_t)st.st_size << 20 ^ 1U;
 }
 
-/** describe - the problems, or else the error, as lines without the last newline; allocated */
-static char *describe(const ConfigProblems *problems, int error)
+char *manager_describe(const ConfigProblems *problems, int error)
 {
 	char *text = problems->n_items > 0 ? config_problems_to_string(problems) : strdup(strerror(-error));
 	size_t n = text ? strlen(text) : 0;
@@ -244,7 +244,7 @@ void manager_refresh(Manager *m, Cell *c)
 	c->config_error = NULL;
 	c->config_stamp = stamp;
 	if (r < 0 && r != -ENOENT) {
-		c->config_error = describe(&problems, r);
+		c->config_error = manager_describe(&problems, r);
 		log_cell(c, LOG_ERR, NULL, "Configuration is not usable: %s", c->config_error ?: strerror(ENOMEM));
 	}
 	cell_mark(c, CELL_CHANGED_CONFIG | CELL_CHANGED_KERNEL);
@@ -268,7 +268,7 @@ int manager_load_system(Manager *m)
 	else if (r == -ENOENT)
 		m->system_error = strdup("There is no system.json");
 	else
-		m->system_error = describe(&problems, r);
+		m->system_error = manager_describe(&problems, r);
 	if (!m->info.enabled)
 		snprintf(m->root_name, sizeof(m->root_name), "%s",
 			 m->system && m->system->root.name ? m->system->root.name : "");
@@ -336,7 +336,7 @@ void manager_set_hooks(Manager *m, const ManagerHooks *hooks)
 int manager_new(sd_event *event, Manager **ret)
 {
 	_cleanup_(manager_freep) Manager *m = calloc(1, sizeof(*m));
-	const char *dir = getenv("RUNTIME_DIRECTORY");
+	const char *dir = getenv("RUNTIME_DIRECTORY"), *lasting = getenv("STATE_DIRECTORY");
 	int r;
 
 	if (!m)
@@ -356,7 +356,9 @@ int manager_new(sd_event *event, Manager **ret)
 		.userdata = m,
 	};
 	m->runtime_dir = path_join(isempty(dir) ? RUNTIME_DIR : dir, STATE_DIR);
-	if (!m->runtime_dir)
+	m->define_runtime_dir = strdup(isempty(dir) ? RUNTIME_DIR : dir);
+	m->define_state_dir = strdup(isempty(lasting) ? DEFINITIONS_DIR : lasting);
+	if (!m->runtime_dir || !m->define_runtime_dir || !m->define_state_dir)
 		return -ENOMEM;
 	r = sd_event_add_defer(event, &m->collector, on_collect, m);
 	if (r < 0)
@@ -375,6 +377,7 @@ Manager *manager_free(Manager *m)
 	m->hooks = (ManagerHooks){ 0 };
 	operation_free(m->look);
 	operation_free(m->switching);
+	manager_definitions_free(m);
 	m->collector = sd_event_source_disable_unref(m->collector);
 	for (size_t i = 0; i < m->n_cells; i++)
 		destroy_cell(m->cells[i]);
@@ -384,6 +387,8 @@ Manager *manager_free(Manager *m)
 	free(m->system_error);
 	free(m->switch_error);
 	free(m->runtime_dir);
+	free(m->define_state_dir);
+	free(m->define_runtime_dir);
 	sd_event_unref(m->event);
 	free(m);
 	return NULL;

@@ -3,8 +3,8 @@
  * The manager: all cells, the state of the hypervisor, and the events that change them. Knows no D-Bus; the bus hooks
  * in.
  *
- * manager.c keeps the set of cells and their configuration, manager-kernel.c follows the kernel, manager-hypervisor.c
- * enables and disables.
+ * manager.c keeps the set of cells and their configuration, manager-define.c writes definitions, manager-kernel.c
+ * follows the kernel, manager-hypervisor.c enables and disables.
  */
 #ifndef CELLD_MANAGER_H
 #define CELLD_MANAGER_H
@@ -39,7 +39,8 @@ typedef struct ManagerHooks {
 	void *userdata;
 } ManagerHooks;
 
-typedef void (*HypervisorDone)(int error, const char *text, void *userdata);
+typedef void (*ManagerDone)(int error, const char *text, void *userdata);
+typedef struct ManagerDefinition ManagerDefinition;
 
 typedef struct Manager {
 	sd_event *event;
@@ -67,10 +68,14 @@ typedef struct Manager {
 	Operation *switching; /**< enabling or disabling */
 	bool switch_on;
 	JobConsent switch_consent;
-	HypervisorDone switch_done;
+	ManagerDone switch_done;
 	void *switch_userdata;
 	int switch_code; /**< how the last one ended */
 	char *switch_error;
+
+	ManagerDefinition *definitions; /**< that are being written or removed */
+	char *define_state_dir;		/**< parts of the search path */
+	char *define_runtime_dir;
 } Manager;
 
 int manager_new(sd_event *event, Manager **ret);
@@ -104,8 +109,34 @@ int manager_reload(Manager *m);
  *
  * Return: 0 if the job has begun; then @done is called. -CELL_EBUSY, -CELL_ECONFIG with m->system_error, -errno.
  */
-int manager_enable(Manager *m, HypervisorDone done, void *userdata);
-int manager_disable(Manager *m, JobConsent consent, HypervisorDone done, void *userdata);
+int manager_enable(Manager *m, ManagerDone done, void *userdata);
+int manager_disable(Manager *m, JobConsent consent, ManagerDone done, void *userdata);
+
+/**
+ * manager_define - check a configuration as a whole, and keep it as the cell's file
+ * @runtime: until the machine is booted, instead of for good
+ * @ret_text: set with some errors: a sentence, or all problems as lines; allocated
+ *
+ * A cell that holds resources keeps its configuration until it has given them back, as with manager_reload().
+ *
+ * Return: 0 if it is being written; then @done is called. -EINVAL no name of a cell; -CELL_ECONFIG; -CELL_EEXISTS: a
+ * file in another folder would count instead; -CELL_ENOTSUPPORTED: nothing is read from the folder; -CELL_EBUSY,
+ * -errno.
+ */
+int manager_define(Manager *m, const char *name, const char *json, bool runtime, ManagerDone done, void *userdata,
+		   char **ret_text);
+
+/**
+ * manager_undefine - remove what manager_define() has written
+ * @runtime: only what does not outlive a boot
+ *
+ * Return: 0 if it is under way; then @done is called. -CELL_EBUSY: the cell holds resources or is about to;
+ * -CELL_ENOTSUPPORTED: it is defined elsewhere, as @ret_text says; -errno.
+ */
+int manager_undefine(Manager *m, const Cell *cell, bool runtime, ManagerDone done, void *userdata, char **ret_text);
+
+/** manager_forget - do not call back with this @userdata */
+void manager_forget(Manager *m, const void *userdata);
 
 /** manager_set_info - newest word on the hypervisor */
 void manager_set_info(Manager *m, const KernelInfo *info);
@@ -127,6 +158,10 @@ const char *manager_status(const Manager *m);
 int manager_load_configs(Manager *m);
 int manager_load_system(Manager *m);
 void manager_refresh(Manager *m, Cell *cell);
+void manager_definitions_free(Manager *m);
+
+/** manager_describe - the problems, or else the error, as lines without the last newline; allocated */
+char *manager_describe(const ConfigProblems *problems, int error);
 int manager_follow_kernel(Manager *m); /**< subscribe, and take in what there is */
 void manager_adopt(Manager *m);
 

@@ -3,6 +3,8 @@
  * Reactions: what celld does about cells without being asked. A run that ends goes through react_ended(), whatever
  * ended it; the policy decides there, and nowhere else.
  */
+#include <sys/random.h>
+
 #include "action.h"
 #include "celld-messages.h"
 #include "clock.h"
@@ -108,6 +110,13 @@ static void end_unsupervised(Cell *c, CellResult result)
 		(void)cell_set_state(c, result == CELL_RESULT_SUCCESS ? CELL_CREATED : CELL_FAILED);
 }
 
+static uint32_t any_number(void)
+{
+	uint32_t number;
+
+	return getrandom(&number, sizeof(number), GRND_NONBLOCK) == (ssize_t)sizeof(number) ? number : 0;
+}
+
 void react_ended(Cell *c, CellResult result)
 {
 	CellHealth health = c->health;
@@ -128,7 +137,7 @@ void react_ended(Cell *c, CellResult result)
 	policy = *cell_policy(c);
 	if (c->no_restart)
 		policy.restart = RESTART_NO;
-	switch (supervise_ended(&c->policy, &policy, result, clock_monotonic(), &delay)) {
+	switch (supervise_ended(&c->policy, &policy, result, clock_monotonic(), any_number(), &delay)) {
 	case SUPERVISE_RESTART:
 		schedule_restart(c, delay);
 		break;

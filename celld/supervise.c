@@ -94,8 +94,16 @@ static bool was_quiet(const SuperviseState *s, const SupervisionPolicy *policy, 
 	return s->running_usec > 0 && now_usec - s->running_usec >= quiet;
 }
 
+uint64_t supervise_jitter(uint64_t delay_usec, uint32_t random)
+{
+	/* In halves, as the product may have 96 bits. */
+	uint64_t most = delay_usec / 8;
+
+	return delay_usec - ((most >> 32) * random + ((most & UINT32_MAX) * random >> 32));
+}
+
 SuperviseDecision supervise_ended(SuperviseState *s, const SupervisionPolicy *policy, CellResult result,
-				  uint64_t now_usec, uint64_t *ret_delay_usec)
+				  uint64_t now_usec, uint32_t random, uint64_t *ret_delay_usec)
 {
 	uint64_t delay;
 
@@ -106,7 +114,7 @@ SuperviseDecision supervise_ended(SuperviseState *s, const SupervisionPolicy *po
 	if (!supervise_wants_restart(policy->restart, result))
 		return SUPERVISE_END;
 
-	delay = supervision_restart_delay(policy, s->attempt);
+	delay = supervise_jitter(supervision_restart_delay(policy, s->attempt), random);
 	if (policy->start_limit_interval_usec > 0 && s->window_starts >= policy->start_limit_burst &&
 	    in_window(s, policy, add_usec(now_usec, delay)))
 		return SUPERVISE_LIMIT_HIT;

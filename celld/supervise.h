@@ -60,13 +60,17 @@ void supervise_started(SuperviseState *s, const SupervisionPolicy *policy, uint6
 
 /**
  * supervise_ended - the run ended by itself with @result
+ * @random: any number, better another one each time, so that cells that fail together are not started together
  * @ret_delay_usec: wait before the start, set for SUPERVISE_RESTART
  *
  * A run that lasted longer than the start limit's interval (at least ten of the longest delays) makes the delay start
  * from its smallest value again.
  */
 SuperviseDecision supervise_ended(SuperviseState *s, const SupervisionPolicy *policy, CellResult result,
-				  uint64_t now_usec, uint64_t *ret_delay_usec);
+				  uint64_t now_usec, uint32_t random, uint64_t *ret_delay_usec);
+
+/** supervise_jitter - @delay_usec less up to an eighth of it; all of it for 0 as @random */
+uint64_t supervise_jitter(uint64_t delay_usec, uint32_t random);
 
 /** supervise_reset - somebody started the cell by hand, or reset it */
 void supervise_reset(SuperviseState *s);

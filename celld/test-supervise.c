@@ -50,7 +50,7 @@ static void test_backoff(void **state)
 	supervise_started(&s, &p, now);
 	for (unsigned i = 0; i < 20; i++) {
 		now += 10 * MS;
-		assert_int_equal(supervise_ended(&s, &p, CELL_RESULT_CELL_FAILED, now, &delay), SUPERVISE_RESTART);
+		assert_int_equal(supervise_ended(&s, &p, CELL_RESULT_CELL_FAILED, now, 0, &delay), SUPERVISE_RESTART);
 		assert_true(delay >= last);
 		if (i == 0)
 			assert_int_equal(delay, p.restart_usec);
@@ -63,7 +63,7 @@ static void test_backoff(void **state)
 
 	/* A long good run: as if it were the first failure. */
 	now += 10 * p.restart_max_usec;
-	assert_int_equal(supervise_ended(&s, &p, CELL_RESULT_CELL_FAILED, now, &delay), SUPERVISE_RESTART);
+	assert_int_equal(supervise_ended(&s, &p, CELL_RESULT_CELL_FAILED, now, 0, &delay), SUPERVISE_RESTART);
 	assert_int_equal(delay, p.restart_usec);
 }
 
@@ -79,7 +79,7 @@ static void test_start_limit(void **state)
 	p.start_limit_interval_usec = 10 * USEC_PER_SEC;
 	p.start_limit_burst = 5;
 	supervise_started(&s, &p, now);
-	while (supervise_ended(&s, &p, CELL_RESULT_CPU_FAILED, now, &delay) == SUPERVISE_RESTART) {
+	while (supervise_ended(&s, &p, CELL_RESULT_CPU_FAILED, now, 0, &delay) == SUPERVISE_RESTART) {
 		now += delay;
 		supervise_started(&s, &p, now);
 		assert_true(++restarts < 100);
@@ -89,7 +89,7 @@ static void test_start_limit(void **state)
 
 	supervise_reset(&s);
 	supervise_started(&s, &p, now);
-	assert_int_equal(supervise_ended(&s, &p, CELL_RESULT_CPU_FAILED, now, &delay), SUPERVISE_RESTART);
+	assert_int_equal(supervise_ended(&s, &p, CELL_RESULT_CPU_FAILED, now, 0, &delay), SUPERVISE_RESTART);
 }
 
 static void test_start_limit_window(void **state)
@@ -106,7 +106,7 @@ static void test_start_limit_window(void **state)
 	for (unsigned i = 0; i < 1000; i++) {
 		supervise_started(&s, &p, now);
 		now += 2600 * MS;
-		assert_int_equal(supervise_ended(&s, &p, CELL_RESULT_CELL_FAILED, now, &delay), SUPERVISE_RESTART);
+		assert_int_equal(supervise_ended(&s, &p, CELL_RESULT_CELL_FAILED, now, 0, &delay), SUPERVISE_RESTART);
 		now += delay;
 	}
 }
@@ -122,11 +122,39 @@ static void test_extreme_durations(void **state)
 	p.start_limit_interval_usec = USEC_INFINITY;
 	p.start_limit_burst = 2;
 	supervise_started(&s, &p, 1);
-	assert_int_equal(supervise_ended(&s, &p, CELL_RESULT_CELL_FAILED, USEC_INFINITY - 1, &delay),
+	assert_int_equal(supervise_ended(&s, &p, CELL_RESULT_CELL_FAILED, USEC_INFINITY - 1, 0, &delay),
 			 SUPERVISE_RESTART);
 	assert_int_equal(delay, USEC_INFINITY);
 	supervise_started(&s, &p, 2);
-	assert_int_equal(supervise_ended(&s, &p, CELL_RESULT_CELL_FAILED, 3, &delay), SUPERVISE_LIMIT_HIT);
+	assert_int_equal(supervise_ended(&s, &p, CELL_RESULT_CELL_FAILED, 3, 0, &delay), SUPERVISE_LIMIT_HIT);
+}
+
+static void test_jitter(void **state)
+{
+	static const uint64_t delays[] = { 0, 1, 7, 8, 1000, 5 * USEC_PER_SEC, 1ULL << 40, USEC_INFINITY };
+	SupervisionPolicy p = policy_of(RESTART_ALWAYS);
+	SuperviseState s = { 0 };
+	uint64_t delay;
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(delays); i++) {
+		uint64_t last = delays[i];
+
+		assert_int_equal(supervise_jitter(delays[i], 0), delays[i]);
+		for (uint32_t random = 1; random > 0; random <<= 1) {
+			delay = supervise_jitter(delays[i], random);
+			assert_true(delay <= last && delay >= delays[i] - delays[i] / 8);
+			last = delay;
+		}
+		assert_true(delays[i] < 16 || supervise_jitter(delays[i], UINT32_MAX) < delays[i]);
+		assert_true(supervise_jitter(delays[i], UINT32_MAX) >= delays[i] - delays[i] / 8);
+	}
+	assert_int_equal(supervise_jitter(8 * MS, 1U << 31), 7500);
+
+	/* It is in the delay, and what the limit is judged by. */
+	supervise_started(&s, &p, START);
+	assert_int_equal(supervise_ended(&s, &p, CELL_RESULT_CELL_FAILED, START, 1U << 31, &delay), SUPERVISE_RESTART);
+	assert_int_equal(delay, p.restart_usec - p.restart_usec / 16);
 }
 
 static void test_exit_status(void **state)
@@ -149,9 +177,10 @@ static void test_exit_status(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wants_restart),	  cmocka_unit_test(test_backoff),
-		cmocka_unit_test(test_start_limit),	  cmocka_unit_test(test_start_limit_window),
-		cmocka_unit_test(test_extreme_durations), cmocka_unit_test(test_exit_status),
+		cmocka_unit_test(test_wants_restart), cmocka_unit_test(test_backoff),
+		cmocka_unit_test(test_start_limit),   cmocka_unit_test(test_start_limit_window),
+		cmocka_unit_test(test_jitter),	      cmocka_unit_test(test_extreme_durations),
+		cmocka_unit_test(test_exit_status),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

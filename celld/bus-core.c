@@ -64,6 +64,9 @@ static int set_up(Bus *bus)
 	r = bus_add_cells(bus);
 	if (r < 0)
 		return r;
+	r = bus_add_log_control(bus);
+	if (r < 0)
+		return r;
 	r = sd_bus_match_signal_async(bus->bus, NULL, "org.freedesktop.DBus.Local", NULL, "org.freedesktop.DBus.Local",
 				      "Disconnected", on_disconnected, NULL, bus);
 	if (r < 0)

@@ -168,6 +168,9 @@ BusOrphanVerdict bus_orphan_judge(const char *active, const char *result, const 
 void bus_inhibit_update(Bus *bus);
 void bus_inhibit_done(Bus *bus);
 
+/* bus-log.c */
+int bus_add_log_control(Bus *bus);
+
 /* bus-verbs.c */
 extern const BusVerb bus_verbs[];
 const BusVerb *bus_verb_find(const char *manager_member, const char *cell_member);

@@ -30,7 +30,7 @@ void log_set_max_level(int priority)
 	max_level = priority;
 }
 
-static bool is_wanted(int priority)
+int log_get_max_level(void)
 {
 	uint32_t level;
 
@@ -39,10 +39,15 @@ static bool is_wanted(int priority)
 
 		max_level = e && parse_u32(e, &level) >= 0 && level <= LOG_DEBUG ? (int)level : LOG_INFO;
 	}
-	return priority <= max_level;
+	return max_level;
 }
 
-static bool have_journal(void)
+static bool is_wanted(int priority)
+{
+	return priority <= log_get_max_level();
+}
+
+bool log_is_to_journal(void)
 {
 	static int known = -1;
 
@@ -64,7 +69,7 @@ _printf_(2, 3) static void add_field(Entry *e, const char *format, ...)
 
 static void send_entry(Entry *e, int priority, const char *message_id, const char *name, const char *text)
 {
-	if (!have_journal()) {
+	if (!log_is_to_journal()) {
 		fprintf(stderr, "<%d>%s%s%s\n", priority, name ?: "", name ? ": " : "", text);
 		return;
 	}

@@ -28,5 +28,9 @@ void log_cell_state(const struct Cell *cell, int from);
 
 /** log_set_max_level - drop entries less important than @priority; at first LOG_INFO, or $CELLD_LOG_LEVEL */
 void log_set_max_level(int priority);
+int log_get_max_level(void);
+
+/** log_is_to_journal - or else to stderr */
+bool log_is_to_journal(void);
 
 #endif

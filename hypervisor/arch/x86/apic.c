@@ -277,8 +277,11 @@ static bool lvt_allowed(u32 reg, u32 value)
 {
 	u32 mode = value >> 8 & 7;
 
-	if (reg == APIC_LVT_TIMER || reg == APIC_LVT_ERROR || value & LVT_MASKED)
+	if (value & LVT_MASKED)
 		return true;
+	/* These two have no delivery mode; QEMU's APIC reads one there all the same, and would send an SMI or INIT. */
+	if (reg == APIC_LVT_TIMER || reg == APIC_LVT_ERROR)
+		return mode == ICR_MODE_FIXED;
 	return mode == ICR_MODE_FIXED || mode == ICR_MODE_NMI;
 }
 

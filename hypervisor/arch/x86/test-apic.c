@@ -316,6 +316,11 @@ static void test_registers(void **state)
 			assert_true(write_page(reg, LVT_MASKED | mode << 8));
 		}
 	}
+	/* No delivery mode is defined for these: an APIC that reads one there must not get any. */
+	for (u32 mode = 0; mode < 8; mode++) {
+		assert_int_equal(write_page(APIC_LVT_TIMER, 0x20000 | mode << 8 | 0x31), mode == ICR_MODE_FIXED);
+		assert_int_equal(write_page(APIC_LVT_ERROR, mode << 8 | 0x31), mode == ICR_MODE_FIXED);
+	}
 	assert_true(write_page(APIC_TPR, 0x20));
 	assert_int_equal(xapic_page[APIC_TPR * 4], 0x20);
 }

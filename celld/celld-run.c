@@ -18,6 +18,7 @@
 #define NAME "org.jailhouse.Cell"
 #define ERROR_PREFIX "org.jailhouse.Cell.Error."
 #define RETRY_USEC (250 * USEC_PER_MSEC)
+#define REFUSALS_MAX 60
 #define TICK_USEC USEC_PER_SEC
 #define EXTEND_USEC (10 * USEC_PER_SEC)
 
@@ -27,6 +28,7 @@ typedef struct Run {
 	bool had_lease; /**< then nothing is started any more, only taken over */
 	bool ready;	/**< systemd knows that the cell runs */
 	bool stopping;
+	unsigned refusals; /**< in a row, see on_reply() */
 	sd_event *event;
 	sd_bus *bus;
 	sd_bus_slot *call; /**< Supervise is under way */
@@ -124,6 +126,7 @@ static int take_lease(Run *run, sd_bus_message *reply)
 	if (run->lease_fd < 0)
 		return -errno;
 	run->had_lease = true;
+	run->refusals = 0;
 	r = sd_event_add_io(run->event, &run->lease, run->lease_fd, EPOLLIN, on_lease, run);
 	if (r >= 0 && run->stopping)
 		request_stop(run);
@@ -178,6 +181,12 @@ static int on_reply(sd_bus_message *reply, void *userdata, _unused_ sd_bus_error
 		return 0;
 	}
 	status = exit_status_of(error);
+	/* A celld that is only coming up may refuse what it grants a moment later, and our cell runs meanwhile. */
+	if (status == EXIT_FAILURE && (run->had_lease || run->stopping) && run->refusals++ < REFUSALS_MAX) {
+		printf("celld refuses: %s\n", error->message ?: error->name);
+		fflush(stdout);
+		status = -EAGAIN;
+	}
 	if (status < 0) {
 		(void)sd_notify(false, "STATUS=Waiting for celld.");
 		ask_later(run);

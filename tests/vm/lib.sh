@@ -117,6 +117,11 @@ property() {
 	busctl get-property $BUS "$ROOT/cell/${2:-rtos}" $BUS "$1" | cut -d' ' -f2- | tr -d '"'
 }
 
+# properties NAME...: of rtos, with slashes between.
+properties() {
+	busctl get-property $BUS $ROOT/cell/rtos $BUS "$@" | cut -d' ' -f2- | tr -d '"' | paste -sd/
+}
+
 # has NAME VALUE [CELL]: is that the property's value now?
 has() {
 	[ "$(property "$1" "$3")" = "$2" ]

@@ -135,6 +135,14 @@ class Machine:
         if self.run_quietly(script) and self.options.share:
             raise Died(': cannot mount /share')
 
+    def wait_until_off(self):
+        """Return once the machine is off; commands that it still runs are lost."""
+        try:
+            while True:
+                self._receive()
+        except Died:
+            self.qemu.wait()
+
     def run(self, command, out, error):
         """Run a command, hand its output to out and error, return its exit status."""
         self._send('R', command.encode())
@@ -175,12 +183,15 @@ class Machine:
         request = {'execute': 'human-monitor-command', 'arguments': {'command-line': 'info registers -a'}}
         self.monitor.settimeout(5)
         self.monitor.sendall(b'{"execute": "qmp_capabilities"}' + json.dumps(request).encode())
-        with self.monitor.makefile() as answers:
-            for line in answers:
-                text = json.loads(line).get('return')
-                if text:
-                    (self.folder / 'registers.log').write_text(text.replace('\r', ''))
-                    return
+        try:
+            with self.monitor.makefile() as answers:
+                for line in answers:
+                    text = json.loads(line).get('return')
+                    if text:
+                        (self.folder / 'registers.log').write_text(text.replace('\r', ''))
+                        return
+        except TimeoutError:
+            pass  # QEMU itself hangs.
 
     def last_words(self, lines=15):
         """What the consoles of Linux and of the hypervisor said last, as lines of text."""

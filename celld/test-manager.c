@@ -23,7 +23,7 @@
 #include "lease.h"
 #include "log.h"
 #include "manager.h"
-#include "sim-kernel.h"
+#include "sim/sim.h"
 
 #define PATIENCE_USEC (30 * USEC_PER_SEC)
 
@@ -229,20 +229,12 @@ static SimCell *kernel_cell(const char *name)
 
 static void park(const char *name)
 {
-	SimCell *c = kernel_cell(name);
-
-	sim_emit(sim, NET_EVENT_CPU_PARKED, c, "msr", 0x1b);
-	c->kernel.failed = c->kernel.cpus;
-	c->kernel.state = KERNEL_FAILED;
-	sim_emit(sim, NET_EVENT_FAILED, c, NULL, 0);
+	sim_park(sim, kernel_cell(name), "msr", 0x1b);
 }
 
 static void say(const char *name, KernelState word)
 {
-	SimCell *c = kernel_cell(name);
-
-	c->kernel.state = word;
-	sim_emit(sim, NET_EVENT_STATE, c, NULL, 0);
+	sim_say(sim, kernel_cell(name), word);
 }
 
 /* -- Starting and stopping ---------------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include "uapi/cell.h"
 
 #define RECEIVE_BUFFER_BYTES (1 << 20)
+#define SNAPSHOT_TRIES 100 /**< each a few milliseconds at most; cells change state that often only if they restart madly */
 
 struct Net {
 	struct nl_sock *socket;
@@ -290,7 +291,8 @@ static int request(struct nl_sock *socket, int family, uint8_t command, int flag
 	return s->error < 0 ? s->error : net_errno(MIN(r, 0));
 }
 
-int net_snapshot(KernelInfo *ret_info, KernelCell **ret_cells, size_t *ret_n_cells)
+/** take_snapshot - Return: 0; -EINTR if the cells changed while they were read; -errno */
+static int take_snapshot(KernelInfo *ret_info, KernelCell **ret_cells, size_t *ret_n_cells)
 {
 	_cleanup_socket_ struct nl_sock *socket = NULL;
 	Snapshot s = { 0 };
@@ -317,4 +319,13 @@ int net_snapshot(KernelInfo *ret_info, KernelCell **ret_cells, size_t *ret_n_cel
 	*ret_cells = s.cells;
 	*ret_n_cells = s.n_cells;
 	return 0;
+}
+
+int net_snapshot(KernelInfo *ret_info, KernelCell **ret_cells, size_t *ret_n_cells)
+{
+	int r = -EINTR;
+
+	for (unsigned i = 0; r == -EINTR && i < SNAPSHOT_TRIES; i++)
+		r = take_snapshot(ret_info, ret_cells, ret_n_cells);
+	return r;
 }

@@ -55,11 +55,33 @@ static void reset_counters(Cell *c)
 	c->n_restarts = 0;
 }
 
+/** settle_failed_start - the cell does not run, or not anew */
+static void settle_failed_start(Cell *c, const CellJob *job, int error, const JobReply *reply)
+{
+	CellResult result;
+	CellVerdict verdict = cell_judge(&c->kernel, &result);
+	bool hypervisor_is_gone = error == -CELL_EDISABLED || error == -CELL_EUNAVAILABLE;
+
+	if (job->plan.operation == CELL_OPERATION_RESTART && !job->automatic && verdict == CELL_VERDICT_OK) {
+		/* It refused, or an image is missing: it never stopped. */
+		react_enter_running(c, false);
+	} else if (job->plan.operation == CELL_OPERATION_RESTART && !hypervisor_is_gone) {
+		/* A start all the same, for the limit; and one more end, as it was before if nobody knows better. */
+		if (reply->result != CELL_RESULT_SUCCESS)
+			result = reply->result;
+		supervise_started(&c->policy, cell_policy(c), clock_monotonic());
+		react_ended(c, result != CELL_RESULT_SUCCESS ? result : c->result);
+	} else if (job->plan.operation == CELL_OPERATION_START && reply->result != CELL_RESULT_SUCCESS) {
+		cell_end_run(c, reply->result);
+		react_enter_rest(c, CELL_FAILED);
+	} else {
+		react_enter_rest(c, cell_is_created(c) ? CELL_CREATED : CELL_DEFINED);
+	}
+}
+
 /** settle_start - after create, start, restart */
 static void settle_start(Cell *c, const CellJob *job, int error, const JobReply *reply)
 {
-	CellResult ignored;
-
 	if (error >= 0 && job->plan.operation == CELL_OPERATION_CREATE) {
 		(void)cell_set_state(c, CELL_CREATED);
 		return;
@@ -69,21 +91,10 @@ static void settle_start(Cell *c, const CellJob *job, int error, const JobReply 
 		react_judge(c);
 		return;
 	}
-
-	if (job->plan.operation == CELL_OPERATION_RESTART && cell_judge(&c->kernel, &ignored) == CELL_VERDICT_OK) {
-		/* It refused, or an image is missing: it never stopped. */
-		cell_set_result(c, reply->result);
-		react_enter_running(c, false);
-	} else if (job->automatic && reply->result != CELL_RESULT_SUCCESS) {
-		react_ended(c, reply->result);
-	} else if (reply->result != CELL_RESULT_SUCCESS && job->plan.operation != CELL_OPERATION_CREATE) {
-		cell_set_result(c, reply->result);
-		react_enter_rest(c, CELL_FAILED);
-	} else {
-		react_enter_rest(c, cell_is_created(c) ? CELL_CREATED : CELL_DEFINED);
-	}
+	settle_failed_start(c, job, error, reply);
 }
 
+/** settle_stop - after stop, whether by hand or to give back what a failed cell holds */
 static void settle_stop(Cell *c, const CellJob *job, int error, const JobReply *reply)
 {
 	CellResult ignored;
@@ -91,20 +102,27 @@ static void settle_stop(Cell *c, const CellJob *job, int error, const JobReply *
 	if (job->giving_up) {
 		cell_flush(c);
 	} else if (error >= 0) {
-		cell_set_result(c, reply->denied ? CELL_RESULT_SHUTDOWN_DENIED : CELL_RESULT_SUCCESS);
+		cell_end_run(c, reply->objection);
 		react_enter_rest(c, CELL_DEFINED);
 	} else if (cell_judge(&c->kernel, &ignored) == CELL_VERDICT_OK) {
-		cell_set_result(c, reply->result);
 		react_enter_running(c, false);
 	} else {
 		react_enter_rest(c, cell_is_created(c) ? CELL_CREATED : CELL_DEFINED);
 	}
 }
 
-static void log_outcome(const Cell *c, const CellJob *job, int error, const JobReply *reply)
+/** show_outcome - as result and in the journal */
+static void show_outcome(Cell *c, const CellJob *job, int error, const JobReply *reply)
 {
-	if (reply->denied)
-		log_cell(c, LOG_WARNING, CELLD_MESSAGE_SHUTDOWN_DENIED, "Cell has refused to shut down%s.",
+	CellResult result = error < 0 ? reply->result : reply->objection;
+
+	/* The run's own result stays while a failed cell is taken away; creating is no run. */
+	if (result != CELL_RESULT_SUCCESS && !job->giving_up && job->plan.operation != CELL_OPERATION_CREATE)
+		cell_set_result(c, result);
+	if (reply->objection != CELL_RESULT_SUCCESS)
+		log_cell(c, LOG_WARNING, CELLD_MESSAGE_SHUTDOWN_DENIED, "Cell %s%s.",
+			 reply->objection == CELL_RESULT_TIMEOUT ? "did not answer the request to shut down"
+								 : "has refused to shut down",
 			 error >= 0 ? ", it was forced" : "");
 	if (error < 0)
 		log_cell(c, LOG_ERR, NULL, "Operation %s failed: %s.", cell_operation_to_string(job->plan.operation),
@@ -150,7 +168,7 @@ static void on_job_done(void *userdata, int error, const char *bytes, size_t siz
 	cell_set_operation(c, CELL_OPERATION_NONE);
 	watch_map(c);
 	cell_note_error(c, error, error < 0 ? reply.text : NULL);
-	log_outcome(c, job, error, &reply);
+	show_outcome(c, job, error, &reply);
 	if (job->plan.operation == CELL_OPERATION_STOP)
 		settle_stop(c, job, error, &reply);
 	else
@@ -275,16 +293,18 @@ int action_start(Cell *c, CellSupervisor supervisor, ActionDone done, void *user
 		return -CELL_EBUSY;
 	if (is_up(c))
 		return -CELL_ERUNNING;
+	c->fault = (CellFault){ 0 };
+	reset_counters(c);
 	r = may_configure(c);
 	if (r < 0) {
-		cell_set_result(c, CELL_RESULT_CONFIG);
+		/* By way of a start, so that a cell that had failed before is seen to fail again. */
+		(void)cell_set_state(c, CELL_STARTING);
+		cell_end_run(c, CELL_RESULT_CONFIG);
 		(void)cell_set_state(c, CELL_FAILED);
 		return r;
 	}
 	/* Already now, so that a celld that dies on the way knows for whom it was starting the cell. */
 	cell_set_supervisor(c, supervisor);
-	c->fault = (CellFault){ 0 };
-	reset_counters(c);
 	r = act(c, &job, CELL_STARTING);
 	if (r < 0)
 		cell_set_supervisor(c, CELL_SUPERVISOR_NONE);

@@ -154,6 +154,13 @@ void cell_set_result(Cell *c, CellResult result)
 	cell_mark(c, CELL_CHANGED_RESULT);
 }
 
+void cell_end_run(Cell *c, CellResult result)
+{
+	cell_set_result(c, result);
+	if (result != CELL_RESULT_SUCCESS && c->host->failed)
+		c->host->failed(c, result, c->host->userdata);
+}
+
 void cell_set_operation(Cell *c, CellOperation operation)
 {
 	if (c->operation == operation)

@@ -166,6 +166,9 @@ void cell_adopt_state(Cell *cell, CellState state);
 
 void cell_set_health(Cell *cell, CellHealth health);
 void cell_set_result(Cell *cell, CellResult result);
+
+/** cell_end_run - the run is over with @result: show it, and tell those who wait for failures if it is one */
+void cell_end_run(Cell *cell, CellResult result);
 void cell_set_operation(Cell *cell, CellOperation operation);
 void cell_set_supervisor(Cell *cell, CellSupervisor supervisor);
 

@@ -110,7 +110,7 @@ static int with_consent(int fd, const JobPlan *plan, Step step, void *data, JobR
 	if (force || (r != -EPERM && r != -ETIMEDOUT) || locked_by_other(plan->name))
 		return r;
 
-	reply->denied = r == -EPERM;
+	reply->objection = r == -EPERM ? CELL_RESULT_SHUTDOWN_DENIED : CELL_RESULT_TIMEOUT;
 	if (plan->consent == JOB_CONSENT_ASK)
 		return r;
 	consent = consent_of(plan, true);
@@ -141,7 +141,7 @@ static int fail_consent(JobReply *reply, const JobPlan *plan, int error, int oth
 
 	switch (error) {
 	case -EPERM:
-		if (!reply->denied)
+		if (reply->objection != CELL_RESULT_SHUTDOWN_DENIED)
 			return fail(reply, -CELL_ELOCKED, "Another cell has locked the configuration: %s", reason);
 		reply->result = CELL_RESULT_SHUTDOWN_DENIED;
 		return fail(reply, -CELL_EDENIED, "Cell %s refuses to shut down", plan->name);
@@ -214,9 +214,15 @@ static int load_and_start(int fd, const JobPlan *plan, JobReply *reply)
 	return 0;
 }
 
+static void take_back(int fd, const JobPlan *plan)
+{
+	KmodConsent force = consent_of(plan, true);
+
+	(void)kmod_cell_destroy(fd, plan->name, &force);
+}
+
 static int run_start(int fd, const JobPlan *plan, JobReply *reply)
 {
-	bool created_here = false;
 	int r;
 
 	if (!plan->config)
@@ -225,16 +231,12 @@ static int run_start(int fd, const JobPlan *plan, JobReply *reply)
 		r = create(fd, plan, reply);
 		if (r < 0)
 			return r;
-		created_here = true;
 	}
 	if (plan->operation == CELL_OPERATION_CREATE)
 		return 0;
 	r = load_and_start(fd, plan, reply);
-	if (r < 0 && created_here) {
-		KmodConsent force = consent_of(plan, true);
-
-		(void)kmod_cell_destroy(fd, plan->name, &force);
-	}
+	if (r < 0 && !plan->created)
+		take_back(fd, plan);
 	return r;
 }
 
@@ -245,7 +247,6 @@ static int run_stop(int fd, const JobPlan *plan, JobReply *reply)
 	/* Gone already is as good as destroyed. */
 	if (r == -ENOENT || r >= 0)
 		return 0;
-	reply->result = CELL_RESULT_TIMEOUT;
 	return fail_consent(reply, plan, r, r, "destroy");
 }
 
@@ -254,7 +255,7 @@ int job_run(const JobPlan *plan, JobReply *ret)
 	_cleanup_close_ int fd = -EBADF;
 	JobReply after = { 0 };
 	JobPlan adjusted = *plan;
-	int r;
+	int r, seen;
 
 	*ret = (JobReply){ .cell.id = -1 };
 	fd = open_device(ret);
@@ -266,11 +267,16 @@ int job_run(const JobPlan *plan, JobReply *ret)
 	adjusted.created = ret->cell.id >= 0;
 
 	r = plan->operation == CELL_OPERATION_STOP ? run_stop(fd, &adjusted, ret) : run_start(fd, &adjusted, ret);
-	(void)look(plan->name, &after);
+	seen = look(plan->name, &after);
 	ret->known = after.known;
 	ret->info = after.info;
 	ret->cell = after.cell;
-	return r;
+	if (r < 0 || after.known || plan->operation == CELL_OPERATION_STOP)
+		return r;
+	/* What cannot be seen cannot be supervised. */
+	if (!adjusted.created)
+		take_back(fd, plan);
+	return fail(ret, seen, "%s", after.text);
 }
 
 int job_enable(const SystemConfig *system, JobReply *ret)

@@ -30,12 +30,12 @@ typedef struct JobPlan {
 
 /** Answer of a job, through the pipe. */
 typedef struct JobReply {
-	CellResult result;	   /**< for a failure that ends a run: config, load-failed, shutdown-denied, timeout */
-	bool denied;		   /**< the cell refused its shutdown; with success: it was forced */
-	bool locked_out;	   /**< the device is there, but the sandbox of this process hides it */
-	bool known;		   /**< info and cell are set */
-	KernelInfo info;	   /**< afterwards */
-	KernelCell cell;	   /**< afterwards; id < 0: not created */
+	CellResult result;    /**< for a failure that ends a run: config, load-failed, shutdown-denied, timeout */
+	CellResult objection; /**< the cell was asked, and: shutdown-denied, timeout; with success: it was forced */
+	bool locked_out;      /**< the device is there, but the sandbox of this process hides it */
+	bool known;	      /**< info and cell are set */
+	KernelInfo info;      /**< afterwards */
+	KernelCell cell;      /**< afterwards; id < 0: not created */
 	char text[JOB_TEXT_BYTES]; /**< on failure: a sentence without stop */
 } JobReply;
 

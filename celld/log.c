@@ -131,9 +131,6 @@ void log_cell(const Cell *c, int priority, const char *message_id, const char *f
 void log_cell_state(const Cell *c, int from)
 {
 	switch (c->state) {
-	case CELL_RUNNING:
-		log_cell(c, LOG_INFO, CELLD_MESSAGE_STARTED, "Cell is running (id %" PRIi32 ").", c->kernel.id);
-		break;
 	case CELL_DEFINED:
 		if (from == CELL_STARTING || from == CELL_FAILED)
 			break;
@@ -142,7 +139,8 @@ void log_cell_state(const Cell *c, int from)
 	case CELL_FAILED:
 		log_cell(c, LOG_ERR,
 			 c->result == CELL_RESULT_START_LIMIT_HIT ? CELLD_MESSAGE_START_LIMIT : CELLD_MESSAGE_FAILED,
-			 "Cell has failed: %s.", cell_result_to_string(c->result));
+			 "Cell has failed: %s%s%s.", cell_result_to_string(c->result), c->fault.known ? ", " : "",
+			 c->fault.known ? c->fault.text : "");
 		break;
 	default:
 		log_cell(c, LOG_DEBUG, NULL, "Cell is %s.", cell_state_to_string(c->state));

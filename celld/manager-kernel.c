@@ -201,7 +201,9 @@ static void note_fault(Cell *c, const NetEvent *e)
 		snprintf(f->text, sizeof(f->text), "CPU %u: %s at 0x%" PRIx64, e->cpu, e->cause, e->address);
 	else
 		snprintf(f->text, sizeof(f->text), "CPU %u: %s", e->cpu, e->cause[0] ? e->cause : "failed");
-	log_cell(c, LOG_ERR, NULL, "%s", f->text);
+	/* Whoever finds the cell failed says this, too; but that may have been before the event came. */
+	if (!c->job && e->seq <= c->kernel_seq)
+		log_cell(c, LOG_ERR, NULL, "%s", f->text);
 }
 
 /** take_in - an event's news into the picture of the cell */
@@ -247,12 +249,12 @@ static void handle_cell_event(Manager *m, const NetEvent *e)
 		log_error("Out of memory for cell %s", e->name);
 		return;
 	}
+	if (e->type == NET_EVENT_STARTED)
+		c->fault = (CellFault){ 0 };
 	if (e->type == NET_EVENT_CPU_PARKED || e->type == NET_EVENT_FAILED)
 		note_fault(c, e);
 	if (e->seq <= c->kernel_seq)
 		return;
-	if (e->type == NET_EVENT_STARTED)
-		c->fault = (CellFault){ 0 };
 	if (!cell_is_created(c) && e->type != NET_EVENT_CREATED && e->type != NET_EVENT_DESTROYED && !c->job) {
 		/* Of a cell that nobody told of: then more was missed. */
 		manager_resync(m);

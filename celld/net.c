@@ -13,7 +13,7 @@
 #include "uapi/cell.h"
 
 #define RECEIVE_BUFFER_BYTES (1 << 20)
-#define SNAPSHOT_TRIES 100 /**< each a few milliseconds at most; cells change state that often only if they restart madly */
+#define SNAPSHOT_TRIES 100 /**< cells that restart all the time may change during many looks */
 
 struct Net {
 	struct nl_sock *socket;

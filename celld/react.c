@@ -3,6 +3,7 @@
  * Reactions: what celld does about cells without being asked. A run that ends goes through react_ended(), whatever
  * ended it; the policy decides there, and nowhere else.
  */
+#include <inttypes.h>
 #include <sys/random.h>
 
 #include "action.h"
@@ -48,6 +49,10 @@ void react_enter_running(Cell *c, bool fresh)
 	if (cell_is_supervised(c) && (fresh || c->state != CELL_RUNNING))
 		watch_start(c);
 	(void)cell_set_state(c, CELL_RUNNING);
+	if (fresh)
+		log_cell(c, LOG_INFO, CELLD_MESSAGE_STARTED, "Cell is running (id %" PRIi32 ").", c->kernel.id);
+	else
+		log_cell(c, LOG_INFO, NULL, "Cell runs on.");
 }
 
 /** give_up - the policy does not start the cell again: failed, and its resources go back unless the file says otherwise
@@ -117,24 +122,12 @@ static uint32_t any_number(void)
 	return getrandom(&number, sizeof(number), GRND_NONBLOCK) == (ssize_t)sizeof(number) ? number : 0;
 }
 
-void react_ended(Cell *c, CellResult result)
+/** decide - by the policy, on a run that has ended with this result */
+static void decide(Cell *c, CellResult result)
 {
-	CellHealth health = c->health;
-	SupervisionPolicy policy;
+	SupervisionPolicy policy = *cell_policy(c);
 	uint64_t delay = 0;
 
-	watch_stop(c);
-	if (health == CELL_HEALTH_LOST)
-		cell_set_health(c, health);
-	cell_set_result(c, result);
-	if (result != CELL_RESULT_SUCCESS && c->host->failed)
-		c->host->failed(c, result, c->host->userdata);
-	if (!cell_is_supervised(c)) {
-		end_unsupervised(c, result);
-		return;
-	}
-
-	policy = *cell_policy(c);
 	if (c->no_restart)
 		policy.restart = RESTART_NO;
 	switch (supervise_ended(&c->policy, &policy, result, clock_monotonic(), any_number(), &delay)) {
@@ -144,7 +137,7 @@ void react_ended(Cell *c, CellResult result)
 	case SUPERVISE_LIMIT_HIT:
 		log_cell(c, LOG_ERR, NULL, "Restarted too often, the last time after: %s.",
 			 cell_result_to_string(result));
-		cell_set_result(c, CELL_RESULT_START_LIMIT_HIT);
+		cell_end_run(c, CELL_RESULT_START_LIMIT_HIT);
 		give_up(c);
 		break;
 	case SUPERVISE_END:
@@ -156,6 +149,20 @@ void react_ended(Cell *c, CellResult result)
 			react_enter_rest(c, CELL_CREATED);
 		break;
 	}
+}
+
+void react_ended(Cell *c, CellResult result)
+{
+	CellHealth health = c->health;
+
+	watch_stop(c);
+	if (health == CELL_HEALTH_LOST)
+		cell_set_health(c, health);
+	cell_end_run(c, result);
+	if (cell_is_supervised(c))
+		decide(c, result);
+	else
+		end_unsupervised(c, result);
 }
 
 void react_judge(Cell *c)
@@ -176,6 +183,7 @@ void react_judge(Cell *c)
 		react_ended(c, CELL_RESULT_SUCCESS);
 		break;
 	case CELL_VERDICT_FAILED:
+		cell_set_result(c, result);
 		log_cell(c, LOG_ERR, NULL, "Cell does not run any more (%s)%s%s.", cell_result_to_string(result),
 			 c->fault.known ? ": " : "", c->fault.known ? c->fault.text : "");
 		react_ended(c, result);
@@ -200,8 +208,8 @@ static void observe_idle(Cell *c)
 		(void)cell_set_state(c, c->state == CELL_FAILED ? CELL_FAILED : CELL_DEFINED);
 	} else if (verdict == CELL_VERDICT_SHUT_DOWN) {
 		(void)cell_set_state(c, c->state == CELL_FAILED ? CELL_FAILED : CELL_CREATED);
-	} else {
-		cell_set_result(c, result);
+	} else if (c->state != CELL_FAILED) {
+		cell_end_run(c, result);
 		(void)cell_set_state(c, CELL_FAILED);
 	}
 }
@@ -239,9 +247,9 @@ void react_take_over(Cell *c)
 	if (c->state == CELL_FAILED && c->interrupted)
 		restart_now(c);
 	else if (c->state == CELL_FAILED && cell_is_created(c))
-		react_ended(c, c->result);
+		decide(c, c->result);
 	else if (c->state == CELL_CREATED)
-		react_ended(c, CELL_RESULT_SUCCESS);
+		decide(c, CELL_RESULT_SUCCESS);
 }
 
 void react_unsupervise(Cell *c)

@@ -34,6 +34,7 @@ static Sim *sim;
 static sd_event_source *beats;
 static bool beating;
 static unsigned n_failed, n_restart_scheduled, n_heartbeat_lost, n_reboots;
+static CellResult last_failed;
 
 /* -- The world ---------------------------------------------------------------------------------------------------- */
 
@@ -88,8 +89,10 @@ static void set_state_directory(void)
 	setenv("STATE_DIRECTORY", var, 1);
 }
 
-static void on_failed(_unused_ Cell *c, _unused_ CellResult result, _unused_ void *userdata)
+static void on_failed(Cell *c, CellResult result, _unused_ void *userdata)
 {
+	assert_int_equal(c->result, result);
+	last_failed = result;
 	n_failed++;
 }
 
@@ -140,6 +143,7 @@ static int set_up(void **state)
 	sim->present = sim->enabled = true;
 	sim->next_error = 0;
 	sim->delay_usec = 0;
+	sim->blind_looks = 0;
 	beating = true;
 	n_failed = n_restart_scheduled = n_heartbeat_lost = n_reboots = 0;
 	write_cell("rtos", "3", FAST "\"StartLimitBurst\": 4, \"ShutdownTimeoutUSec\": \"50ms\"");
@@ -306,8 +310,27 @@ static void test_refusals(void **state)
 	kernel_cell("rtos")->behaviour = SIM_MUTE;
 	stop("rtos", JOB_CONSENT_ASK, -CELL_ETIMEOUT);
 	assert_int_equal(c->state, CELL_RUNNING);
+	assert_int_equal(c->result, CELL_RESULT_TIMEOUT);
+	/* Refused, but its run goes on. */
+	assert_int_equal(n_failed, 0);
 	stop("rtos", JOB_CONSENT_ASK_THEN_FORCE, 0);
 	assert_int_equal(c->state, CELL_DEFINED);
+	assert_int_equal(c->result, CELL_RESULT_TIMEOUT);
+	assert_int_equal(n_failed, 1);
+
+	sim->cells[1].behaviour = SIM_DENY;
+	start("rtos", 0);
+	assert_int_equal(c->result, CELL_RESULT_SUCCESS);
+	stop("rtos", JOB_CONSENT_ASK_THEN_FORCE, 0);
+	assert_int_equal(c->result, CELL_RESULT_SHUTDOWN_DENIED);
+	assert_int_equal(n_failed, 2);
+	assert_int_equal(last_failed, CELL_RESULT_SHUTDOWN_DENIED);
+
+	/* Nobody asks: nobody is told. */
+	start("rtos", 0);
+	stop("rtos", JOB_CONSENT_FORCE, 0);
+	assert_int_equal(c->result, CELL_RESULT_SUCCESS);
+	assert_int_equal(n_failed, 2);
 }
 
 static void test_failed_starts(void **state)
@@ -331,6 +354,7 @@ static void test_failed_starts(void **state)
 	start("rtos", -CELL_ECONFIG);
 	assert_true(is_idle(c, CELL_FAILED));
 	assert_int_equal(c->result, CELL_RESULT_CONFIG);
+	assert_int_equal(n_failed, 1);
 	assert_int_equal(action_reset_failed(c), 0);
 	assert_int_equal(c->state, CELL_DEFINED);
 	assert_int_equal(c->result, CELL_RESULT_SUCCESS);
@@ -348,6 +372,9 @@ static void test_bad_configuration(void **state)
 	assert_int_equal(c->state, CELL_FAILED);
 	assert_int_equal(c->result, CELL_RESULT_CONFIG);
 	assert_non_null(strstr(c->config_error, "rtos.json"));
+	/* Each attempt is told. */
+	assert_int_equal(action_start(c, CELL_SUPERVISOR_CELLD, NULL, NULL), -CELL_ECONFIG);
+	assert_int_equal(n_failed, 2);
 	write_cell("rtos", "1", "");
 	start("rtos", 0);
 	assert_true(kernel_cpu_set_has(&c->kernel.cpus, 1));
@@ -392,6 +419,9 @@ static void test_start_limit(void **state)
 	park("rtos");
 	wait_until(is_idle(c, CELL_FAILED));
 	assert_int_equal(c->result, CELL_RESULT_START_LIMIT_HIT);
+	/* Four ends, and that it was given up. */
+	assert_int_equal(n_failed, 5);
+	assert_int_equal(last_failed, CELL_RESULT_START_LIMIT_HIT);
 	assert_true(c->fault.known);
 	assert_string_equal(c->fault.cause, "msr");
 	/* Its resources are back, and somebody may start it again. */
@@ -492,6 +522,65 @@ static void test_restart_fails(void **state)
 	/* One more failure, by the same policy. */
 	wait_until(c->n_restarts == 2 && is_idle(c, CELL_RUNNING));
 	assert_int_equal(n_failed, 2);
+}
+
+static void test_restart_is_blind(void **state)
+{
+	Cell *c = cell("rtos");
+
+	(void)state;
+	start("rtos", 0);
+	/* Only the worker is to be blind. */
+	wait_until(!manager->look);
+	sim->blind_looks = 1;
+	park("rtos");
+	/* What the worker could not read is no good end: the policy goes on, and knows why the cell had failed. */
+	wait_until(c->n_restarts == 2 && is_idle(c, CELL_RUNNING));
+	assert_int_equal(n_failed, 2);
+	assert_int_equal(last_failed, CELL_RESULT_CPU_FAILED);
+
+	/* Attempts count as starts, or this would never end. */
+	sim->blind_looks = 100;
+	park("rtos");
+	wait_until(is_idle(c, CELL_FAILED) || sim->blind_looks == 0);
+	assert_int_equal(c->result, CELL_RESULT_START_LIMIT_HIT);
+	assert_int_equal(c->state, CELL_FAILED);
+}
+
+static void test_start_is_blind(void **state)
+{
+	(void)state;
+	/* Before the work, and after it: then it is taken back. One more for celld, which looks because of the event.
+	 */
+	for (unsigned seeing = 0; seeing <= 1; seeing++) {
+		sim->seeing_looks = seeing;
+		sim->blind_looks = 1 + seeing;
+		start("rtos", -EINTR);
+		sim->blind_looks = 0;
+		wait_until(is_idle(cell("rtos"), CELL_DEFINED) && !cell_is_created(cell("rtos")));
+		assert_null(sim_find(sim, "rtos"));
+	}
+	start("rtos", 0);
+	assert_int_equal(n_failed, 0);
+}
+
+static void test_restart_without_image(void **state)
+{
+	Cell *c = cell("rtos");
+
+	(void)state;
+	write_cell("rtos", "3",
+		   FAST "\"HeartbeatTimeoutUSec\": \"60ms\", \"StartupTimeoutUSec\": \"60ms\", "
+			"\"StartLimitBurst\": 3");
+	start("rtos", 0);
+	wait_until(c->health == CELL_HEALTH_OK);
+	/* For the kernel it runs, but not for us: that the load fails does not make it run again. */
+	sim->next_error = -EINVAL;
+	kernel_cell("rtos")->behaviour = SIM_SILENT;
+	wait_until(n_failed >= 2);
+	assert_int_equal(last_failed, CELL_RESULT_LOAD_FAILED);
+	wait_until(is_idle(c, CELL_FAILED));
+	assert_int_equal(c->result, CELL_RESULT_START_LIMIT_HIT);
 }
 
 static void test_stop_while_waiting(void **state)
@@ -1036,6 +1125,9 @@ int main(void)
 		history(test_wrong_revision),
 		history(test_locked),
 		history(test_restart_fails),
+		history(test_restart_is_blind),
+		history(test_start_is_blind),
+		history(test_restart_without_image),
 		history(test_stop_while_waiting),
 		history(test_others),
 		history(test_lost_events),

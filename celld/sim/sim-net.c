@@ -103,15 +103,32 @@ Net *net_free(Net *net)
 	return NULL;
 }
 
+/** is_blind - does this look at the state fail? */
+static bool is_blind(Sim *sim)
+{
+	if (sim->blind_looks == 0)
+		return false;
+	if (sim->seeing_looks > 0) {
+		sim->seeing_looks--;
+		return false;
+	}
+	sim->blind_looks--;
+	return true;
+}
+
 int net_snapshot(KernelInfo *ret_info, KernelCell **ret_cells, size_t *ret_n_cells)
 {
+	_cleanup_free_ KernelCell *cells = calloc(SIM_CELLS, sizeof(*cells));
 	Sim *sim = sim_open();
-	KernelCell *cells = calloc(SIM_CELLS, sizeof(*cells));
 	size_t n = 0;
 
 	if (!cells)
 		return -ENOMEM;
 	sim_lock(sim);
+	if (is_blind(sim)) {
+		sim_unlock(sim);
+		return -EINTR;
+	}
 	*ret_info = (KernelInfo){ .present = sim->present, .enabled = sim->enabled, .seq = sim->seq };
 	if (sim->enabled)
 		cells[n++] = (KernelCell){ .id = 0, .name = "root" };
@@ -119,7 +136,7 @@ int net_snapshot(KernelInfo *ret_info, KernelCell **ret_cells, size_t *ret_n_cel
 		if (sim->cells[i].used)
 			cells[n++] = sim->cells[i].kernel;
 	sim_unlock(sim);
-	*ret_cells = cells;
+	*ret_cells = TAKE_PTR(cells);
 	*ret_n_cells = n;
 	return 0;
 }

@@ -88,8 +88,10 @@ typedef struct Sim {
 	bool present;
 	bool enabled;
 	uint64_t seq;
-	unsigned delay_usec; /**< of each ioctl */
-	int next_error;	     /**< the next create, load or start fails with it, then it is 0 */
+	unsigned delay_usec;   /**< of each ioctl */
+	int next_error;	       /**< the next create, load or start fails with it, then it is 0 */
+	unsigned seeing_looks; /**< so many snapshots work... */
+	unsigned blind_looks;  /**< ...and then so many do not */
 	char last_error[128];
 	SimFaults faults;
 	SimLoop loop;

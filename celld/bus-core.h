@@ -23,6 +23,7 @@
 #define BUS_FLAG_FORCE 1U
 #define BUS_FLAG_RUNTIME 2U
 #define BUS_FLAG_NO_UNIT 4U
+#define BUS_FLAG_NO_BLOCK 8U
 
 typedef struct Bus Bus;
 typedef struct BusRequest BusRequest;
@@ -88,7 +89,8 @@ struct BusVerb {
 	/**
 	 * What is done once the caller is authorised.
 	 * @cell: NULL for verbs without, and for one to be defined
-	 * Return: 1 replied; 0 will be replied by bus_request_finish(); < 0 with @error set or not
+	 * Return: 1 replied; 0 will be replied by bus_request_finish(), not before this has returned if the verb knows
+	 * NO_BLOCK; < 0 with @error set or not
 	 */
 	int (*run)(BusRequest *request, Cell *cell, sd_bus_error *error);
 };
@@ -103,6 +105,7 @@ struct BusRequest {
 	const char *json; /**< inside the message */
 	uint64_t flags;
 	bool option_start, option_restart; /**< of Supervise */
+	bool answered;			   /**< already when it began: NO_BLOCK */
 	uid_t uid;			   /**< of the caller */
 	pid_t pid;
 	sd_bus_slot *slot; /**< call of ours that it waits for */
@@ -118,6 +121,9 @@ void bus_request_finish(BusRequest *request, int code, const char *text);
 
 /** bus_request_finish_error - reply with @error, or with nothing if it is not set; frees both */
 void bus_request_finish_error(BusRequest *request, int code, sd_bus_error *error);
+
+/** bus_request_begun - the work is under way: a caller that asked for NO_BLOCK is answered now */
+void bus_request_begun(BusRequest *request);
 
 /** bus_request_free - forget it without reply */
 BusRequest *bus_request_free(BusRequest *request);

@@ -40,11 +40,11 @@ DEFINE_CLEANUP(BusRequest *, bus_request_free)
 
 void bus_request_finish_error(BusRequest *r, int code, sd_bus_error *error)
 {
-	if (sd_bus_error_is_set(error))
+	if (!r->answered && sd_bus_error_is_set(error))
 		(void)sd_bus_reply_method_error(r->message, error);
-	else if (code < 0)
+	else if (!r->answered && code < 0)
 		(void)sd_bus_reply_method_errno(r->message, code, NULL);
-	else
+	else if (!r->answered)
 		(void)sd_bus_reply_method_return(r->message, NULL);
 	sd_bus_error_free(error);
 	bus_request_free(r);
@@ -67,9 +67,18 @@ int bus_request_cell(const BusRequest *r, Cell **ret)
 	return manager_get(r->bus->manager, r->cell, ret);
 }
 
+void bus_request_begun(BusRequest *r)
+{
+	if (r->answered || !(r->flags & BUS_FLAG_NO_BLOCK))
+		return;
+	r->answered = true;
+	(void)sd_bus_reply_method_return(r->message, NULL);
+}
+
 /** run - the caller is authorised */
 static void run(BusRequest *r)
 {
+	bool no_block = r->flags & BUS_FLAG_NO_BLOCK;
 	sd_bus_error error = SD_BUS_ERROR_NULL;
 	Cell *c = NULL;
 	int code = 0;
@@ -80,6 +89,9 @@ static void run(BusRequest *r)
 		code = 0;
 	if (code >= 0) {
 		code = r->verb->run(r, c, &error);
+		/* What systemd has yet to accept has not begun. */
+		if (code == 0 && no_block && !r->slot)
+			bus_request_begun(r);
 		if (code == 0)
 			return;
 		if (code > 0) {

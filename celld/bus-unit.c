@@ -26,8 +26,8 @@ static void conclude(BusRequest *r, const char *result)
 	int code = r->job_done(r, result, &error);
 
 	if (code == 0)
-		return;
-	if (code > 0)
+		bus_request_begun(r);
+	else if (code > 0)
 		bus_request_finish(r, 0, NULL);
 	else if (sd_bus_error_is_set(&error))
 		bus_request_finish_error(r, code, &error);
@@ -71,6 +71,8 @@ static int on_accepted(sd_bus_message *reply, void *userdata, _unused_ sd_bus_er
 	/* The signal of the job's end cannot have come before this answer. */
 	if (sd_bus_message_read(reply, "o", &path) < 0 || !(r->job = strdup(path)))
 		bus_request_finish(r, -ENOMEM, NULL);
+	else
+		bus_request_begun(r);
 	return 0;
 }
 

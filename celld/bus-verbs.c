@@ -335,20 +335,20 @@ static int run_undefine(BusRequest *r, Cell *c, sd_bus_error *error)
 
 #define ONE BUS_TAKES_CELL
 #define ONE_WITH_FLAGS (BUS_TAKES_CELL | BUS_TAKES_FLAGS)
-#define FORCE_OR_DIRECTLY (BUS_FLAG_FORCE | BUS_FLAG_NO_UNIT)
+#define LONG_FLAGS (BUS_FLAG_FORCE | BUS_FLAG_NO_UNIT | BUS_FLAG_NO_BLOCK) /**< of what takes its time */
 
 const BusVerb bus_verbs[] = {
-	{ "StartCell", "Start", ACTION_CELLS, FORCE_OR_DIRECTLY, ONE_WITH_FLAGS, run_start },
-	{ "StopCell", "Stop", ACTION_CELLS, FORCE_OR_DIRECTLY, ONE_WITH_FLAGS, run_stop },
-	{ "RestartCell", "Restart", ACTION_CELLS, FORCE_OR_DIRECTLY, ONE_WITH_FLAGS, run_restart },
+	{ "StartCell", "Start", ACTION_CELLS, LONG_FLAGS, ONE_WITH_FLAGS, run_start },
+	{ "StopCell", "Stop", ACTION_CELLS, LONG_FLAGS, ONE_WITH_FLAGS, run_stop },
+	{ "RestartCell", "Restart", ACTION_CELLS, LONG_FLAGS, ONE_WITH_FLAGS, run_restart },
 	{ "ResetFailedCell", "ResetFailed", ACTION_CELLS, 0, ONE, run_reset_failed },
 	{ "CreateCell", NULL, ACTION_CELLS, BUS_FLAG_NO_UNIT, ONE_WITH_FLAGS, run_create },
-	{ "DestroyCell", NULL, ACTION_CELLS, FORCE_OR_DIRECTLY, ONE_WITH_FLAGS, run_destroy },
+	{ "DestroyCell", NULL, ACTION_CELLS, LONG_FLAGS, ONE_WITH_FLAGS, run_destroy },
 	{ "DefineCell", NULL, ACTION_DEFINE, BUS_FLAG_RUNTIME, ONE_WITH_FLAGS | BUS_TAKES_JSON, run_define },
 	{ "UndefineCell", NULL, ACTION_DEFINE, BUS_FLAG_RUNTIME, ONE_WITH_FLAGS, run_undefine },
 	{ "Reload", NULL, ACTION_DEFINE, 0, 0, run_reload },
-	{ "EnableHypervisor", NULL, ACTION_HYPERVISOR, FORCE_OR_DIRECTLY, BUS_TAKES_FLAGS, run_enable },
-	{ "DisableHypervisor", NULL, ACTION_HYPERVISOR, FORCE_OR_DIRECTLY, BUS_TAKES_FLAGS, run_disable },
+	{ "EnableHypervisor", NULL, ACTION_HYPERVISOR, LONG_FLAGS, BUS_TAKES_FLAGS, run_enable },
+	{ "DisableHypervisor", NULL, ACTION_HYPERVISOR, LONG_FLAGS, BUS_TAKES_FLAGS, run_disable },
 	{ "Supervise", NULL, NULL, 0, ONE | BUS_TAKES_OPTIONS, run_supervise },
 	{ NULL, "OpenConsole", ACTION_READ_CONSOLE, 1, ONE_WITH_FLAGS, run_open_console },
 	{ 0 },

@@ -31,6 +31,7 @@ enum {
 	CTL_FLAG_FORCE = 1,
 	CTL_FLAG_RUNTIME = 2,
 	CTL_FLAG_NO_UNIT = 4,
+	CTL_FLAG_NO_BLOCK = 8,
 };
 
 typedef enum CtlJson {
@@ -52,7 +53,6 @@ typedef struct Ctl {
 	bool pager;	   /**< not with --no-pager */
 	bool legend;	   /**< not with --no-legend */
 	bool ask_password; /**< not with --no-ask-password */
-	bool block;	   /**< not with --no-block */
 	bool quiet;	   /**< -q */
 	bool value;	   /**< --value */
 	bool color;

@@ -9,11 +9,13 @@ typedef struct Action {
 	const char *method; /**< of the manager; takes a name, and flags unless said otherwise */
 	bool without_flags;
 	bool with_path; /**< answers with the cell's path */
+	bool quick;	/**< is over at once: there is no need not to wait */
 } Action;
 
 static int act_on(Ctl *ctl, const Action *action, const char *name)
 {
 	_cleanup_message_ sd_bus_message *reply = NULL;
+	uint64_t flags = ctl->flags & ~(action->quick ? CTL_FLAG_NO_BLOCK : 0ULL);
 	_cleanup_free_ char *what = NULL;
 
 	if (asprintf(&what, "%s %s", action->verb, name) < 0)
@@ -21,7 +23,7 @@ static int act_on(Ctl *ctl, const Action *action, const char *name)
 	if (action->without_flags)
 		return ctl_call(ctl, what, CTL_MANAGER_PATH, CTL_MANAGER_INTERFACE, action->method, NULL, "s", name);
 	return ctl_call(ctl, what, CTL_MANAGER_PATH, CTL_MANAGER_INTERFACE, action->method,
-			action->with_path ? &reply : NULL, "st", name, ctl->flags);
+			action->with_path ? &reply : NULL, "st", name, flags);
 }
 
 /** act - on all cells, also after a failure. Return: the largest exit status */
@@ -55,7 +57,8 @@ int verb_restart(Ctl *ctl, char **arguments)
 
 int verb_create(Ctl *ctl, char **arguments)
 {
-	return act(ctl, &(Action){ .verb = "create", .method = "CreateCell", .with_path = true }, arguments);
+	return act(ctl, &(Action){ .verb = "create", .method = "CreateCell", .with_path = true, .quick = true },
+		   arguments);
 }
 
 int verb_destroy(Ctl *ctl, char **arguments)
@@ -65,7 +68,7 @@ int verb_destroy(Ctl *ctl, char **arguments)
 
 int verb_undefine(Ctl *ctl, char **arguments)
 {
-	return act(ctl, &(Action){ .verb = "undefine", .method = "UndefineCell" }, arguments);
+	return act(ctl, &(Action){ .verb = "undefine", .method = "UndefineCell", .quick = true }, arguments);
 }
 
 int verb_reset_failed(Ctl *ctl, char **arguments)
@@ -93,6 +96,8 @@ static int systemctl(const Ctl *ctl, const char *verb, char **names)
 		r = strv_add(&argv, "--now");
 	if (r >= 0 && ctl->quiet)
 		r = strv_add(&argv, "--quiet");
+	if (r >= 0 && ctl->flags & CTL_FLAG_NO_BLOCK)
+		r = strv_add(&argv, "--no-block");
 	if (r >= 0 && ctl->flags & CTL_FLAG_RUNTIME)
 		r = strv_add(&argv, "--runtime");
 	if (r >= 0 && ctl->host)

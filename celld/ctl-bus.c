@@ -51,16 +51,6 @@ int ctl_bus_failure(const char *what, const sd_bus_error *error, int r)
 	return CTL_FAILURE;
 }
 
-/** send_only - for --no-block: errors are nobody's business */
-static int send_only(sd_bus *bus, sd_bus_message *m)
-{
-	int r = sd_bus_message_set_expect_reply(m, 0);
-
-	if (r >= 0)
-		r = sd_bus_send(bus, m, NULL);
-	return r < 0 ? r : sd_bus_flush(bus);
-}
-
 int ctl_call(Ctl *ctl, const char *what, const char *path, const char *interface, const char *member,
 	     sd_bus_message **ret, const char *types, ...)
 {
@@ -79,7 +69,7 @@ int ctl_call(Ctl *ctl, const char *what, const char *path, const char *interface
 		va_end(args);
 	}
 	if (r >= 0)
-		r = !ret && !ctl->block ? send_only(ctl->bus, m) : sd_bus_call(ctl->bus, m, 0, &error, ret);
+		r = sd_bus_call(ctl->bus, m, 0, &error, ret);
 	return r < 0 ? ctl_bus_failure(what, &error, r) : CTL_OK;
 }
 

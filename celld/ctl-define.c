@@ -42,6 +42,6 @@ int verb_define(Ctl *ctl, char **arguments)
 	if (asprintf(&what, "define %s", name) < 0)
 		return ctl_error("Out of memory");
 	ctl_agent_open(ctl);
-	return ctl_call(ctl, what, CTL_MANAGER_PATH, CTL_MANAGER_INTERFACE, "DefineCell", ctl->block ? &reply : NULL,
-			"sst", name, text, ctl->flags);
+	return ctl_call(ctl, what, CTL_MANAGER_PATH, CTL_MANAGER_INTERFACE, "DefineCell", &reply, "sst", name, text,
+			ctl->flags & ~(uint64_t)CTL_FLAG_NO_BLOCK);
 }

@@ -87,7 +87,7 @@ static void print_help(const CtlVerb *verbs, size_t n_verbs)
 	     "     --no-unit              Act without the unit cell@CELL.service or jailhouse.service (root only)\n"
 	     "     --runtime              define, undefine, enable, disable: only until the next boot\n"
 	     "     --now                  enable, disable: also start or stop\n"
-	     "     --no-block             Do not wait until it is done\n"
+	     "     --no-block             Wait only until it has begun\n"
 	     "     --config-dir=DIR       check, export: folder instead of the search path; several in order\n"
 	     "     --system               check, export: the machine instead of a cell\n"
 	     "  -o --output=FILE          import, export: write there\n"
@@ -173,7 +173,15 @@ static bool parse_switch(Ctl *ctl, int option)
 		{ OPTION_NO_PAGER, &ctl->pager, false },
 		{ OPTION_NO_LEGEND, &ctl->legend, false },
 		{ OPTION_NO_ASK_PASSWORD, &ctl->ask_password, false },
-		{ OPTION_NO_BLOCK, &ctl->block, false },
+	};
+	static const struct {
+		int option;
+		uint64_t flag;
+	} flags[] = {
+		{ OPTION_FORCE, CTL_FLAG_FORCE },
+		{ OPTION_RUNTIME, CTL_FLAG_RUNTIME },
+		{ OPTION_NO_UNIT, CTL_FLAG_NO_UNIT },
+		{ OPTION_NO_BLOCK, CTL_FLAG_NO_BLOCK },
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(switches); i++)
@@ -181,18 +189,19 @@ static bool parse_switch(Ctl *ctl, int option)
 			*switches[i].target = switches[i].value;
 			return true;
 		}
-	ctl->flags |= option == OPTION_FORCE	 ? CTL_FLAG_FORCE
-		      : option == OPTION_RUNTIME ? CTL_FLAG_RUNTIME
-		      : option == OPTION_NO_UNIT ? CTL_FLAG_NO_UNIT
-						 : 0U;
-	return option == OPTION_FORCE || option == OPTION_RUNTIME || option == OPTION_NO_UNIT;
+	for (size_t i = 0; i < ELEMENTSOF(flags); i++)
+		if (flags[i].option == option) {
+			ctl->flags |= flags[i].flag;
+			return true;
+		}
+	return false;
 }
 
 int ctl_parse(Ctl *ctl, int argc, char **argv, const CtlVerb *verbs, size_t n_verbs)
 {
 	int option;
 
-	ctl->pager = ctl->legend = ctl->ask_password = ctl->block = true;
+	ctl->pager = ctl->legend = ctl->ask_password = true;
 	ctl->lines = -1;
 	ctl->color = colors_wanted();
 	while ((option = getopt_long(argc, argv, "H:p:P:n:o:qfh", options, NULL)) >= 0) {

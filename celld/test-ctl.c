@@ -76,6 +76,8 @@ static int fake_verb(sd_bus_message *m, void *userdata, sd_bus_error *error)
 					 name);
 	if (streq(sd_bus_message_get_member(m), "StopCell") && !streq(cell->state, "running"))
 		return sd_bus_error_setf(error, "org.jailhouse.Cell.Error.NotRunning", "Cell %s is not running", name);
+	if (streq(sd_bus_message_get_member(m), "UndefineCell") && flags & CTL_FLAG_NO_BLOCK)
+		return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Flags %u", (unsigned)flags);
 	if (flags & CTL_FLAG_FORCE)
 		return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED, "Flags %u", (unsigned)flags);
 	return sd_bus_reply_method_return(m, NULL);
@@ -226,7 +228,7 @@ static int set_up(void **state)
 		_exit(fake_serve(ends[1]));
 	}
 	close(ends[1]);
-	f->ctl = (Ctl){ .legend = true, .block = true, .lines = 0 };
+	f->ctl = (Ctl){ .legend = true, .lines = 0 };
 	f->ctl.out = open_memstream(&f->text, &f->size);
 	assert_int_equal(sd_bus_new(&f->ctl.bus), 0);
 	assert_int_equal(sd_bus_set_fd(f->ctl.bus, ends[0], ends[0]), 0);
@@ -362,8 +364,11 @@ static void test_actions(void **state)
 	assert_int_equal(verb_reset_failed(&f->ctl, GPS), CTL_OK);
 	f->ctl.flags = CTL_FLAG_FORCE;
 	assert_int_equal(verb_stop(&f->ctl, RTOS), CTL_FAILURE);
-	f->ctl.block = false;
+	/* What cannot begin is told, whoever waits; what is quick has no such flag. */
+	f->ctl.flags = CTL_FLAG_NO_BLOCK;
 	assert_int_equal(verb_stop(&f->ctl, RTOS), CTL_OK);
+	assert_int_equal(verb_stop(&f->ctl, GPS), CTL_NOT_RUNNING);
+	assert_int_equal(verb_undefine(&f->ctl, GPS), CTL_OK);
 	assert_string_equal(output(f), "");
 }
 

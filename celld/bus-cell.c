@@ -331,6 +331,8 @@ static int append_details(sd_bus_message *m, const CellFault *f)
 					  f->text);
 	if (r >= 0 && f->known && f->has_address)
 		r = sd_bus_message_append(m, "{sv}", "address", "t", f->address);
+	if (r >= 0 && f->known && f->time_usec > 0)
+		r = sd_bus_message_append(m, "{sv}", "time_usec", "t", f->time_usec);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

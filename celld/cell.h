@@ -79,6 +79,7 @@ typedef struct CellFault {
 	uint32_t cpu;
 	uint64_t address; /**< memory, port or MSR number: see cause */
 	bool has_address;
+	uint64_t time_usec; /**< CLOCK_MONOTONIC: when it happened, 0: not told */
 	char cause[32];
 	char text[256];
 } CellFault;

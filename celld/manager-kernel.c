@@ -194,6 +194,7 @@ static void note_fault(Cell *c, const NetEvent *e)
 	f->cpu = e->cpu;
 	f->has_address = e->has_address;
 	f->address = e->address;
+	f->time_usec = e->time_usec;
 	snprintf(f->cause, sizeof(f->cause), "%s", e->cause);
 	if (e->text[0])
 		snprintf(f->text, sizeof(f->text), "%s", e->text);

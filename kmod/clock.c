@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Frequency of the local APIC timer, which Linux knows but does not tell (lapic_timer_period is not exported).
+ * Frequency of the local APIC timer, which Linux knows but does not tell (lapic_timer_period is not exported), and the
+ * hypervisor's time stamps on Linux' clock.
  *
  * Unit: apic_khz of the configuration is the timer's input clock, undivided, in ticks per millisecond. A guest Linux
  * computes lapic_timer_period = apic_khz * (1000 / HZ), and that variable counts undivided ticks: Linux divides it by
@@ -13,6 +14,7 @@
 
 #include <linux/delay.h>
 #include <linux/irqflags.h>
+#include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/preempt.h>
 #include <asm/apic.h>
@@ -136,4 +138,19 @@ int clock_apic_khz(void)
 		usleep_range(100, 500);
 	}
 	return best ? best : -EIO;
+}
+
+/**
+ * clock_ns_of - CLOCK_MONOTONIC at a moment of the past
+ * @tsc: the moment, as the hypervisor has stamped it; 0: now
+ */
+u64 clock_ns_of(u64 tsc)
+{
+	u64 age = rdtsc_ordered() - tsc, now = ktime_get_ns();
+
+	/* Another CPU's TSC may be ahead by a little. */
+	if (!tsc || !tsc_khz || (s64)age < 0)
+		return now;
+	age = mul_u64_u32_div(age, NSEC_PER_MSEC, tsc_khz);
+	return age < now ? now - age : 0;
 }

@@ -112,6 +112,7 @@ int boot_leave(void);
 
 /* clock.c */
 int clock_apic_khz(void);
+u64 clock_ns_of(u64 tsc);
 
 /* Added to the options of user space: act at the deadline if the cell is silent, but not if it refuses. */
 #define KCELL_OPT_IF_SILENT 0x40000000U

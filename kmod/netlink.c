@@ -6,7 +6,6 @@
  */
 #include "kmod.h"
 
-#include <linux/ktime.h>
 #include <net/genetlink.h>
 
 #include "hypercall.h"
@@ -72,7 +71,7 @@ void netlink_event(u64 seq, u32 event, const struct hv_event *what, const char *
 		return;
 	header = genlmsg_put(msg, 0, 0, &family, 0, JAILHOUSE_CMD_EVENT);
 	if (!header || put_u64(msg, JAILHOUSE_ATTR_SEQ, seq) || nla_put_u32(msg, JAILHOUSE_ATTR_EVENT, event) ||
-	    put_u64(msg, JAILHOUSE_ATTR_TIME, ktime_get_ns()) ||
+	    put_u64(msg, JAILHOUSE_ATTR_TIME, clock_ns_of(what ? what->tsc : 0)) ||
 	    (what && (put_cell(msg, what->cell, what->name, what->state) || put_violation(msg, what))) ||
 	    (text && *text && nla_put_string(msg, JAILHOUSE_ATTR_TEXT, text))) {
 		nlmsg_free(msg);

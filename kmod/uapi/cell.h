@@ -119,7 +119,7 @@ enum jailhouse_attr {
 	JAILHOUSE_ATTR_CPU_STATS, /**< nested, one for each CPU of the cell: CPU, CPU_STATE, COUNTERS */
 	JAILHOUSE_ATTR_CPU_STATE, /**< u32 0 running, 2 failed */
 	JAILHOUSE_ATTR_COUNTERS,  /**< binary: u32 exit counters in the order of enum cell_stat */
-	JAILHOUSE_ATTR_TIME,	  /**< u64 CLOCK_MONOTONIC nanoseconds at which root learned of the event */
+	JAILHOUSE_ATTR_TIME,	  /**< u64 CLOCK_MONOTONIC nanoseconds: when it happened */
 	__JAILHOUSE_ATTR_MAX,
 };
 #define JAILHOUSE_ATTR_MAX (__JAILHOUSE_ATTR_MAX - 1)

@@ -238,12 +238,12 @@ static int on_retry(_unused_ sd_event_source *source, _unused_ uint64_t usec, vo
 	return 0;
 }
 
-/** on_tick - while systemd waits for us: it is still going on */
+/** on_tick - while systemd waits for us: it is still going on, as long as celld is at it. Without celld nothing is. */
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	const Run *run = userdata;
 
-	if (!run->ready || run->stopping)
+	if ((!run->ready || run->stopping) && (run->call || run->lease_fd >= 0))
 		(void)sd_notifyf(false, "EXTEND_TIMEOUT_USEC=%llu", EXTEND_USEC);
 	if (run->ready && !run->stopping)
 		return 0;

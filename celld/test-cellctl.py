@@ -16,6 +16,12 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.append('/usr/lib/python3/dist-packages')  # of Debian's, for a python3 that is not
+try:
+    from prometheus_client.openmetrics.parser import text_string_to_metric_families
+except ImportError:
+    text_string_to_metric_families = None
+
 import tap
 from tap import same
 
@@ -75,6 +81,10 @@ class Machine:
                                    stderr=subprocess.DEVNULL)
         atexit.register(process.wait)
         atexit.register(process.terminate)
+
+    def sim(self, *arguments):
+        """Tell the hardware what to do."""
+        subprocess.run([SIM, *arguments], env=self.environment, stdout=subprocess.DEVNULL, check=True)
 
     def wait(self, condition):
         end = time.monotonic() + 30
@@ -185,6 +195,20 @@ def test_exit_status():
     ctl(4, 'status', 'rtos', 'gps', 'nobody')
 
 
+def test_no_block():
+    need_daemon()
+    ctl(0, 'stop', '--no-unit', 'rtos')
+    MACHINE.sim('delay', '1000000')
+    try:
+        ctl(0, 'start', '--no-unit', '--no-block', 'rtos')
+        same(ctl(0, 'show', '--value', '-p', 'State,Operation', 'rtos'), 'starting\nstart\n')
+        ctl(4, 'start', '--no-unit', '--no-block', 'nobody')
+        ctl(1, 'start', '--no-unit', '--no-block', 'rtos')
+    finally:
+        MACHINE.sim('delay', '0')
+    MACHINE.wait(lambda: ctl(0, 'show', '-P', 'State', 'rtos') == 'running\n')
+
+
 def test_json_has_properties():
     need_daemon()
     of_cells, of_manager = properties('org.jailhouse.Cell.xml'), properties('org.jailhouse.Cell.Manager.xml')
@@ -222,6 +246,19 @@ def test_metrics():
                  'celld_cell_state{cell="gps",state="defined"} 1', 'celld_cell_restarts_total{cell="rtos"} 0'):
         assert line in lines, line
     assert any(line.startswith('celld_cell_vm_exits_by_cause_total{cell="rtos",') for line in lines)
+
+
+def test_metrics_are_openmetrics():
+    need_daemon()
+    if not text_string_to_metric_families:
+        raise tap.Skip('no python3-prometheus-client')
+    families = {family.name: family for family in text_string_to_metric_families(ctl(0, 'metrics'))}
+    same({family.type for family in families.values()}, {'gauge', 'counter'})
+    assert all(family.documentation for family in families.values())
+    state, = (sample.labels['state'] for sample in families['celld_cell_state'].samples
+              if sample.labels['cell'] == 'rtos' and sample.value)
+    same(state, 'running')
+    same({sample.labels['cell'] for sample in families['celld_cell_restarts'].samples}, {'gps', 'rtos'})
 
 
 def test_define():

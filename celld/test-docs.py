@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Compares manual pages, completion and the journal's catalogue with what they are about.
 
-usage: test-docs.py CELLCTL CATALOG HEADER SCHEMA PAGE...
+usage: test-docs.py CELLCTL CELLD CELLD-RUN CATALOG HEADER SCHEMA PAGE...
 """
 import json
 import os
@@ -15,9 +15,10 @@ from pathlib import Path
 
 import tap
 
-CELLCTL, CATALOG, HEADER, SCHEMA = sys.argv[1:5]
-PAGES = {Path(page).name: Path(page) for page in sys.argv[5:]}
-COMPLETION = Path(__file__).parent / 'completion'
+CELLCTL, CELLD, CELLD_RUN, CATALOG, HEADER, SCHEMA = sys.argv[1:7]
+PAGES = {Path(page).name: Path(page) for page in sys.argv[7:]}
+SOURCE = Path(__file__).parent
+COMPLETION = SOURCE / 'completion'
 
 
 def plain(page):
@@ -96,6 +97,35 @@ def test_interfaces_in_manual():
         names = set(re.findall(r'<(?:method|signal|property|interface) name="([^"]+)"', file.read_text()))
         assert len(names) > 10
         tap.same(missing(names, text), [])
+
+
+def test_options_of_daemons_in_manual():
+    for program, page in (CELLD, 'celld.8'), (CELLD_RUN, 'celld-run.8'):
+        done = subprocess.run([program, '--help'], capture_output=True, text=True, check=True)
+        options = set(re.findall(r'--\w[\w-]*', done.stdout + done.stderr)) | {'--help'}
+        tap.same((page, missing(options, plain(page))), (page, []))
+        tap.same(set(re.findall(r'(?<![\w-])--\w[\w-]*', plain(page))), options)
+
+
+def test_exit_statuses_in_manual():
+    statuses = re.findall(r'CELL_EXIT_\w+ = (\d+)', (SOURCE / 'supervise.h').read_text())
+    assert len(statuses) == 5
+    tap.same(missing(statuses, plain('celld-run.8')), [])
+
+
+def test_names_of_errors_and_results_in_manual():
+    errors = re.findall(r'PREFIX "(\w+)"', (SOURCE / 'bus-errors.c').read_text())
+    tables = re.compile(r'cell_(?:result|state|health|operation|supervisor)_table\[\w+\] = {(.*?)};', re.DOTALL)
+    values = {name for file in SOURCE.glob('*.c') for table in tables.findall(file.read_text())
+              for name in re.findall(r'"([^"]+)"', table)}
+    assert len(errors) >= 16 and {'start-limit-hit', 'restarting', 'lost', 'unit'} <= values, (errors, values)
+    tap.same(missing(set(errors) | values, plain('org.jailhouse.Cell.5')), [])
+
+
+def test_journal_fields_in_manual():
+    fields = set(re.findall(r'"(CELL_[A-Z_]+)=', (SOURCE / 'log.c').read_text()))
+    assert {'CELL_NAME', 'CELL_FAULT_ADDRESS'} <= fields, fields
+    tap.same(missing(fields, plain('celld.8')), [])
 
 
 def test_references_between_manuals():

@@ -54,7 +54,9 @@ const char *kernel_counter_name(unsigned i)
 static const unsigned transitions[CELL_STATE_COUNT] = {
 	/* Somebody else (or a half-done job of ours) created or started it: created, running, failed. */
 	[CELL_DEFINED] = TO(CELL_CREATED) | TO(CELL_STARTING) | TO(CELL_RUNNING) | TO(CELL_FAILED),
-	[CELL_CREATED] = TO(CELL_DEFINED) | TO(CELL_STARTING) | TO(CELL_RUNNING) | TO(CELL_STOPPING) | TO(CELL_FAILED),
+	/* What ended while nobody was in charge may be restarted by whoever takes over. */
+	[CELL_CREATED] = TO(CELL_DEFINED) | TO(CELL_STARTING) | TO(CELL_RUNNING) | TO(CELL_STOPPING) |
+			 TO(CELL_RESTARTING) | TO(CELL_FAILED),
 	/* Failing while it starts is a failure, and the policy may try again; but no hypervisor is not the cell's
 	   fault. */
 	[CELL_STARTING] =
@@ -66,7 +68,8 @@ static const unsigned transitions[CELL_STATE_COUNT] = {
 	/* By hand it may go on running if it refuses. */
 	[CELL_RESTARTING] = TO(CELL_DEFINED) | TO(CELL_CREATED) | TO(CELL_STARTING) | TO(CELL_RUNNING) |
 			    TO(CELL_STOPPING) | TO(CELL_FAILED),
-	[CELL_FAILED] = TO(CELL_DEFINED) | TO(CELL_CREATED) | TO(CELL_STARTING) | TO(CELL_RUNNING) | TO(CELL_STOPPING),
+	[CELL_FAILED] = TO(CELL_DEFINED) | TO(CELL_CREATED) | TO(CELL_STARTING) | TO(CELL_RUNNING) | TO(CELL_STOPPING) |
+			TO(CELL_RESTARTING),
 };
 
 int cell_new(const char *name, const CellHost *host, Cell **ret)

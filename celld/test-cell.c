@@ -15,9 +15,9 @@
 /** Allowed transitions as a picture: row from, column to, in the order of CellState. */
 static const char picture[CELL_STATE_COUNT][CELL_STATE_COUNT + 1] = {
 	/*                 d c s r S R f */
-	[CELL_DEFINED] = "xxxx..x", [CELL_CREATED] = "xxxxx.x",	 [CELL_STARTING] = "xxxx.xx",
+	[CELL_DEFINED] = "xxxx..x", [CELL_CREATED] = "xxxxxxx",	 [CELL_STARTING] = "xxxx.xx",
 	[CELL_RUNNING] = "xxxxxxx", [CELL_STOPPING] = "xx.xx.x", [CELL_RESTARTING] = "xxxxxxx",
-	[CELL_FAILED] = "xxxxx.x",
+	[CELL_FAILED] = "xxxxxxx",
 };
 
 typedef struct Seen {

@@ -193,62 +193,66 @@ static int work(void *userdata, FILE *out)
 	return r;
 }
 
-/** begin - hand a job to a child; takes @job in any case */
-static int begin(Cell *c, CellJob *new_job)
+/**
+ * begin - enter the state that tells of a job, then hand it to a child
+ *
+ * In this order: a celld that dies in between finds in the state file what may have been done.
+ */
+static int begin(Cell *c, const CellJob *template, CellState state)
 {
-	_cleanup_(job_freep) CellJob *job = new_job;
+	_cleanup_(job_freep) CellJob *job = NULL;
+	CellState before = c->state;
 	int r;
 
 	if (c->job)
 		return -CELL_EBUSY;
-	react_cancel_restart(c);
-	c->interrupted = false;
+	job = malloc(sizeof(*job));
+	if (!job)
+		return -ENOMEM;
+	*job = *template;
 	job->cell = c;
 	job->plan.name = c->name;
 	job->plan.config = c->config;
 	job->plan.created = cell_is_created(c);
 	job->plan.shutdown_timeout_usec = cell_policy(c)->shutdown_timeout_usec;
+
+	cell_set_operation(c, job->plan.operation);
+	(void)cell_set_state(c, state);
 	r = operation_start(c->host->event, work, job, JOB_TIMEOUT_USEC, on_job_done, job, &job->operation);
 	if (r < 0) {
 		log_cell(c, LOG_ERR, NULL, "Cannot start a worker: %s", strerror(-r));
+		cell_set_operation(c, CELL_OPERATION_NONE);
+		cell_adopt_state(c, before);
+		cell_flush(c);
 		return r;
 	}
-	cell_set_operation(c, job->plan.operation);
 	c->job = TAKE_PTR(job);
+	c->interrupted = false;
+	react_cancel_restart(c);
 	return 0;
 }
 
 void action_give_back(Cell *c)
 {
-	CellJob *job;
+	static const CellJob job = {
+		.plan.operation = CELL_OPERATION_STOP,
+		.plan.consent = JOB_CONSENT_FORCE,
+		.giving_up = true,
+	};
 
-	if (!cell_is_created(c))
-		return;
-	job = calloc(1, sizeof(*job));
-	if (!job)
-		return;
-	job->plan = (JobPlan){ .operation = CELL_OPERATION_STOP, .consent = JOB_CONSENT_FORCE };
-	job->giving_up = true;
-	(void)begin(c, job);
+	if (cell_is_created(c))
+		(void)begin(c, &job, CELL_FAILED);
 }
 
-/** act - begin a job in the name of a caller, and enter the state that tells of it */
-static int act(Cell *c, const CellJob *template, CellState state)
+/** act - begin a job that changes what the cell does: from now on its answers to the kernel belong to the job */
+static int act(Cell *c, const CellJob *job, CellState state)
 {
-	CellJob *job = malloc(sizeof(*job));
-	int r;
+	int r = begin(c, job, state);
 
-	if (!job)
-		return -ENOMEM;
-	*job = *template;
-	r = begin(c, job);
-	if (r < 0)
-		return r;
-	/* From now on the cell's answers to the kernel belong to the job. */
-	if (state != CELL_RUNNING)
+	if (r >= 0)
 		watch_stop(c);
-	(void)cell_set_state(c, state);
-	return 0;
+	cell_flush(c);
+	return r;
 }
 
 /** may_configure - is there a configuration to start from? */
@@ -306,8 +310,10 @@ int action_start(Cell *c, CellSupervisor supervisor, ActionDone done, void *user
 	/* Already now, so that a celld that dies on the way knows for whom it was starting the cell. */
 	cell_set_supervisor(c, supervisor);
 	r = act(c, &job, CELL_STARTING);
-	if (r < 0)
+	if (r < 0) {
 		cell_set_supervisor(c, CELL_SUPERVISOR_NONE);
+		cell_flush(c);
+	}
 	return r;
 }
 

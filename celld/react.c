@@ -61,9 +61,10 @@ static void give_up(Cell *c)
 {
 	FailureAction action = cell_policy(c)->on_failure;
 
-	react_enter_rest(c, CELL_FAILED);
+	/* First: without an operation under way, failed is the end for the supervisor. */
 	if (action != FAILURE_ACTION_NONE)
 		action_give_back(c);
+	react_enter_rest(c, CELL_FAILED);
 	if (action == FAILURE_ACTION_REBOOT && c->host->reboot)
 		c->host->reboot(c, c->host->userdata);
 }

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -33,7 +34,7 @@ static Manager *manager;
 static Sim *sim;
 static sd_event_source *beats;
 static bool beating;
-static unsigned n_failed, n_restart_scheduled, n_heartbeat_lost, n_reboots;
+static unsigned n_failed, n_restart_scheduled, n_heartbeat_lost, n_reboots, n_starting;
 static CellResult last_failed;
 
 /* -- The world ---------------------------------------------------------------------------------------------------- */
@@ -112,6 +113,11 @@ static void on_reboot(_unused_ Cell *c, _unused_ void *userdata)
 	n_reboots++;
 }
 
+static void on_changed(Cell *c, unsigned changed, _unused_ void *userdata)
+{
+	n_starting += changed & CELL_CHANGED_STATE && c->state == CELL_STARTING;
+}
+
 static void start_manager(void)
 {
 	static const ManagerHooks hooks = {
@@ -119,6 +125,7 @@ static void start_manager(void)
 		.restart_scheduled = on_restart_scheduled,
 		.heartbeat_lost = on_heartbeat_lost,
 		.reboot = on_reboot,
+		.cell_changed = on_changed,
 	};
 
 	assert_int_equal(manager_new(event, &manager), 0);
@@ -145,7 +152,7 @@ static int set_up(void **state)
 	sim->delay_usec = 0;
 	sim->blind_looks = 0;
 	beating = true;
-	n_failed = n_restart_scheduled = n_heartbeat_lost = n_reboots = 0;
+	n_failed = n_restart_scheduled = n_heartbeat_lost = n_reboots = n_starting = 0;
 	write_cell("rtos", "3", FAST "\"StartLimitBurst\": 4, \"ShutdownTimeoutUSec\": \"50ms\"");
 	write_cell("other", "2", FAST "\"Restart\": \"always\", \"StartLimitBurst\": 1000");
 	assert_true(sd_event_new(&event) >= 0);
@@ -360,6 +367,28 @@ static void test_failed_starts(void **state)
 	assert_int_equal(c->result, CELL_RESULT_SUCCESS);
 	start("rtos", 0);
 	assert_int_equal(c->state, CELL_RUNNING);
+}
+
+static void test_no_worker(void **state)
+{
+	struct rlimit files, none;
+	Cell *c = cell("rtos");
+
+	(void)state;
+	start("rtos", 0);
+	stop("rtos", JOB_CONSENT_ASK, 0);
+	assert_int_equal(n_starting, 1);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	none = (struct rlimit){ .rlim_max = files.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(action_start(c, CELL_SUPERVISOR_CELLD, NULL, NULL), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+	/* What was about to happen was known before it could, and then it had not happened. */
+	assert_int_equal(n_starting, 2);
+	assert_true(is_idle(c, CELL_DEFINED));
+	assert_int_equal(c->operation, CELL_OPERATION_NONE);
+	assert_int_equal(c->supervisor, CELL_SUPERVISOR_NONE);
+	start("rtos", 0);
 }
 
 static void test_bad_configuration(void **state)
@@ -811,11 +840,26 @@ static void test_lease_of_failure(void **state)
 	(void)state;
 	write_cell("rtos", "3", "\"Restart\": \"no\"");
 	fd = start_with_lease("rtos");
+	sim->delay_usec = 20000;
 	park("rtos");
 	wait_until(is_over(fd, &status));
 	assert_int_equal(status, CELL_EXIT_CPU_FAILED);
 	/* The unit fails only when the resources are back. */
 	assert_null(sim_find(sim, "rtos"));
+	close(fd);
+	wait_until(!cell("rtos")->lease);
+	sim->delay_usec = 0;
+
+	/* celld dies in the middle of it: the failure is remembered. */
+	fd = start_with_lease("rtos");
+	sim->delay_usec = 1000000;
+	park("rtos");
+	wait_until(cell("rtos")->operation == CELL_OPERATION_STOP);
+	kill_manager();
+	sim->delay_usec = 0;
+	wait_until(is_idle(cell("rtos"), CELL_FAILED));
+	assert_null(sim_find(sim, "rtos"));
+	assert_int_equal(cell("rtos")->result, CELL_RESULT_CPU_FAILED);
 	close(fd);
 }
 
@@ -1116,6 +1160,7 @@ int main(void)
 		history(test_restart_by_hand),
 		history(test_refusals),
 		history(test_failed_starts),
+		history(test_no_worker),
 		history(test_bad_configuration),
 		history(test_conflict),
 		history(test_violation),

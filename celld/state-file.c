@@ -15,6 +15,12 @@ static bool has_news(const Cell *c)
 	return c->state != CELL_DEFINED || c->operation != CELL_OPERATION_NONE || c->n_restarts > 0;
 }
 
+/** supervisor_of - a cell that its unit has left is still the unit's */
+static CellSupervisor supervisor_of(const Cell *c)
+{
+	return c->left_by_unit && c->supervisor == CELL_SUPERVISOR_NONE ? CELL_SUPERVISOR_UNIT : c->supervisor;
+}
+
 static int write_file(int fd, const Cell *c)
 {
 	char text[1024];
@@ -24,7 +30,7 @@ static int write_file(int fd, const Cell *c)
 		     "STATE=%s\nRESULT=%s\nSUPERVISOR=%s\nOPERATION=%s\nN_RESTARTS=%u\n"
 		     "ATTEMPT=%u\nWINDOW_USEC=%" PRIu64 "\nWINDOW_STARTS=%u\nRUNNING_USEC=%" PRIu64 "\n",
 		     cell_state_to_string(c->state), cell_result_to_string(c->result),
-		     cell_supervisor_to_string(c->supervisor), cell_operation_to_string(c->operation), c->n_restarts,
+		     cell_supervisor_to_string(supervisor_of(c)), cell_operation_to_string(c->operation), c->n_restarts,
 		     c->policy.attempt, c->policy.window_usec, c->policy.window_starts, c->policy.running_usec);
 	if (n < 0 || (size_t)n >= sizeof(text))
 		return -ENOBUFS;

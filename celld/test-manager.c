@@ -898,6 +898,9 @@ static void test_both_die(void **state)
 	assert_int_equal(cell("rtos")->state, CELL_RUNNING);
 	assert_int_equal(cell("rtos")->supervisor, CELL_SUPERVISOR_NONE);
 	assert_true(cell("rtos")->left_by_unit);
+	/* Once more, before the unit has come back. */
+	kill_manager();
+	assert_true(cell("rtos")->left_by_unit);
 	fd = take_lease("rtos", true);
 	assert_int_equal(cell("rtos")->supervisor, CELL_SUPERVISOR_UNIT);
 	assert_int_equal(kernel_cell("rtos")->starts, 1);

@@ -288,6 +288,7 @@ int action_start(Cell *c, CellSupervisor supervisor, ActionDone done, void *user
 	CellJob job = {
 		.plan.operation = CELL_OPERATION_START,
 		.plan.consent = JOB_CONSENT_FORCE,
+		.plan.for_unit = supervisor == CELL_SUPERVISOR_UNIT,
 		.done = done,
 		.userdata = userdata,
 	};
@@ -309,6 +310,8 @@ int action_start(Cell *c, CellSupervisor supervisor, ActionDone done, void *user
 	}
 	/* Already now, so that a celld that dies on the way knows for whom it was starting the cell. */
 	cell_set_supervisor(c, supervisor);
+	if (supervisor == CELL_SUPERVISOR_CELLD)
+		c->no_restart = false;
 	r = act(c, &job, CELL_STARTING);
 	if (r < 0) {
 		cell_set_supervisor(c, CELL_SUPERVISOR_NONE);

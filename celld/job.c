@@ -214,11 +214,13 @@ static int load_and_start(int fd, const JobPlan *plan, JobReply *reply)
 	return 0;
 }
 
+/** take_back - what a failed start has made; on behalf of a unit also what was there before, which is nobody else's */
 static void take_back(int fd, const JobPlan *plan)
 {
 	KmodConsent force = consent_of(plan, true);
 
-	(void)kmod_cell_destroy(fd, plan->name, &force);
+	if (!plan->created || plan->for_unit)
+		(void)kmod_cell_destroy(fd, plan->name, &force);
 }
 
 static int run_start(int fd, const JobPlan *plan, JobReply *reply)
@@ -235,7 +237,7 @@ static int run_start(int fd, const JobPlan *plan, JobReply *reply)
 	if (plan->operation == CELL_OPERATION_CREATE)
 		return 0;
 	r = load_and_start(fd, plan, reply);
-	if (r < 0 && !plan->created)
+	if (r < 0)
 		take_back(fd, plan);
 	return r;
 }
@@ -274,8 +276,7 @@ int job_run(const JobPlan *plan, JobReply *ret)
 	if (r < 0 || after.known || plan->operation == CELL_OPERATION_STOP)
 		return r;
 	/* What cannot be seen cannot be supervised. */
-	if (!adjusted.created)
-		take_back(fd, plan);
+	take_back(fd, &adjusted);
 	return fail(ret, seen, "%s", after.text);
 }
 

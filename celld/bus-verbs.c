@@ -256,7 +256,10 @@ static void supervise_when_idle(Cell *c, void *userdata)
 	BusRequest *r = userdata;
 	int code;
 
-	if (r->option_start && c->state != CELL_RUNNING && c->state != CELL_RESTARTING) {
+	/* It may have waited for this together with another one. */
+	if (lease_is_held(c)) {
+		code = -CELL_EMANAGED;
+	} else if (r->option_start && c->state != CELL_RUNNING && c->state != CELL_RESTARTING) {
 		c->no_restart = !r->option_restart;
 		code = action_start(c, CELL_SUPERVISOR_UNIT, on_supervised_start, r);
 		if (code >= 0)

@@ -4,6 +4,7 @@
  * there is room again, as the state of that moment.
  */
 #include <poll.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 
 #include "action.h"
@@ -16,9 +17,12 @@
 struct CellLease {
 	Cell *cell;
 	int fd;
+	int holder; /**< pidfd, < 0: not known */
 	sd_event_source *source;
 	bool unsent;  /**< the newest state is not sent yet */
 	bool stopped; /**< a stop was asked for */
+	bool over;    /**< the run on behalf of the lease has ended, and that is what its holder hears from now on */
+	int exit_status;
 };
 
 static CellLease *lease_free(CellLease *l)
@@ -28,6 +32,8 @@ static CellLease *lease_free(CellLease *l)
 	sd_event_source_disable_unref(l->source);
 	if (l->fd >= 0)
 		close(l->fd);
+	if (l->holder >= 0)
+		close(l->holder);
 	free(l);
 	return NULL;
 }
@@ -64,14 +70,16 @@ static void describe(const Cell *c, char *buffer, size_t size)
 static void send_state(CellLease *l)
 {
 	const Cell *c = l->cell;
-	LeaseMessage message = {
-		.n_restarts = c->n_restarts,
-		.over = run_is_over(c),
-		.exit_status = (uint32_t)exit_status(c),
-	};
+	LeaseMessage message = { .n_restarts = c->n_restarts };
 	char buffer[LEASE_MESSAGE_BYTES];
 	size_t n;
 
+	if (!l->over && run_is_over(c)) {
+		l->over = true;
+		l->exit_status = exit_status(c);
+	}
+	message.over = l->over;
+	message.exit_status = (uint32_t)l->exit_status;
 	snprintf(message.state, sizeof(message.state), "%s", cell_state_to_string(c->state));
 	snprintf(message.health, sizeof(message.health), "%s", cell_health_to_string(c->health));
 	snprintf(message.result, sizeof(message.result), "%s", cell_result_to_string(c->result));
@@ -140,12 +148,14 @@ void lease_drop(Cell *c)
 
 bool lease_is_held(Cell *c)
 {
-	struct pollfd p = { .events = POLLIN };
+	struct pollfd p[2] = { { .events = POLLIN }, { .events = POLLIN } };
 
 	if (!c->lease)
 		return false;
-	p.fd = c->lease->fd;
-	if (poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR))) {
+	p[0].fd = c->lease->fd;
+	p[1].fd = c->lease->holder;
+	/* The bus may still carry the lease of somebody who has died. */
+	if (poll(p, 2, 0) > 0 && ((p[0].revents & (POLLHUP | POLLERR)) || p[1].revents)) {
 		lose(c->lease);
 		return false;
 	}
@@ -164,10 +174,12 @@ int lease_new(Cell *c, pid_t pid, bool take_over, int *ret_fd)
 	if (!l)
 		return -ENOMEM;
 	l->cell = c;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0) {
-		l->fd = -EBADF;
+	l->fd = -EBADF;
+	l->holder = pid > 0 ? pidfd_open(pid, 0) : -EBADF;
+	if (l->holder < 0 && pid > 0 && errno == ESRCH)
+		return -ESRCH;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		return -errno;
-	}
 	l->fd = fds[0];
 	theirs = fds[1];
 	r = sd_event_add_io(c->host->event, &l->source, l->fd, EPOLLIN, on_io, l);

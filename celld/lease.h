@@ -23,7 +23,7 @@
  * @take_over: the holder had this run before: what happened while nobody was in charge is dealt with now
  * @ret_fd: the holder's end
  *
- * Return: 0; -CELL_EMANAGED if another holder is alive.
+ * Return: 0; -CELL_EMANAGED if another holder is alive; -ESRCH if this one is not; -errno.
  */
 int lease_new(Cell *cell, pid_t pid, bool take_over, int *ret_fd);
 

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -553,6 +554,20 @@ static void test_restart_fails(void **state)
 	assert_int_equal(n_failed, 2);
 }
 
+static void test_restart_by_hand_fails(void **state)
+{
+	Cell *c = cell("rtos");
+
+	(void)state;
+	start("rtos", 0);
+	/* It stops on the way: the policy is asked, whoever wanted the restart. */
+	kernel_cell("rtos")->kernel.state = KERNEL_FAILED;
+	sim->next_error = -EIO;
+	assert_int_equal(action_restart(c, JOB_CONSENT_ASK, NULL, NULL), 0);
+	wait_until(c->n_restarts == 1 && is_idle(c, CELL_RUNNING));
+	assert_int_equal(n_failed, 1);
+}
+
 static void test_restart_is_blind(void **state)
 {
 	Cell *c = cell("rtos");
@@ -924,6 +939,73 @@ static void test_deaf_supervisor(void **state)
 	close(fd);
 }
 
+static void test_end_outlives_next_run(void **state)
+{
+	uint32_t status = 1;
+	int fd;
+
+	(void)state;
+	fd = start_with_lease("rtos");
+	/* Until nothing more fits in. */
+	for (unsigned i = 0; i < 2000; i++)
+		lease_tell(cell("rtos"));
+	stop("rtos", JOB_CONSENT_FORCE, 0);
+	cell("rtos")->no_restart = true;
+	start("rtos", 0);
+	/* The cell runs again, but on behalf of somebody else. */
+	wait_until(is_over(fd, &status));
+	assert_int_equal(status, 0);
+	close(fd);
+	wait_until(!cell("rtos")->lease);
+	assert_int_equal(cell("rtos")->supervisor, CELL_SUPERVISOR_CELLD);
+	assert_false(cell("rtos")->left_by_unit);
+	park("rtos");
+	wait_until(cell("rtos")->n_restarts == 1 && is_idle(cell("rtos"), CELL_RUNNING));
+}
+
+static void test_lease_in_the_bus(void **state)
+{
+	pid_t holder = fork();
+	int in_the_bus, fd = -EBADF;
+
+	(void)state;
+	if (holder == 0) {
+		(void)pause();
+		_exit(EXIT_SUCCESS);
+	}
+	assert_true(holder > 0);
+	start("rtos", 0);
+	assert_int_equal(lease_new(cell("rtos"), holder, false, &in_the_bus), 0);
+	assert_int_equal(lease_new(cell("rtos"), 1, true, &fd), -CELL_EMANAGED);
+	/* The holder dies before it has got the lease, which is still open. */
+	assert_int_equal(kill(holder, SIGKILL), 0);
+	assert_int_equal(waitpid(holder, NULL, 0), holder);
+	assert_false(lease_is_held(cell("rtos")));
+	assert_true(cell("rtos")->left_by_unit);
+	assert_int_equal(lease_new(cell("rtos"), holder, true, &fd), -ESRCH);
+	fd = take_lease("rtos", true);
+	close(in_the_bus);
+	assert_true(lease_is_held(cell("rtos")));
+	close(fd);
+}
+
+static void test_failed_start_of_unit(void **state)
+{
+	Outcome o = { 0 };
+	Cell *c = cell("rtos");
+
+	(void)state;
+	/* It was there already: left behind by a celld that died, say. The unit that fails keeps no CPUs. */
+	assert_int_equal(action_create(c, NULL, NULL), 0);
+	wait_until(is_idle(c, CELL_CREATED));
+	sim->next_error = -EIO;
+	assert_int_equal(action_start(c, CELL_SUPERVISOR_UNIT, on_done, &o), 0);
+	wait_until(o.done);
+	assert_int_equal(o.error, -EIO);
+	assert_int_equal(c->state, CELL_FAILED);
+	assert_null(sim_find(sim, "rtos"));
+}
+
 static void test_stop_outlives_supervisor(void **state)
 {
 	int fd;
@@ -1175,6 +1257,7 @@ int main(void)
 		history(test_wrong_revision),
 		history(test_locked),
 		history(test_restart_fails),
+		history(test_restart_by_hand_fails),
 		history(test_restart_is_blind),
 		history(test_start_is_blind),
 		history(test_restart_without_image),
@@ -1192,6 +1275,9 @@ int main(void)
 		history(test_both_die),
 		history(test_deaf_supervisor),
 		history(test_stop_outlives_supervisor),
+		history(test_end_outlives_next_run),
+		history(test_lease_in_the_bus),
+		history(test_failed_start_of_unit),
 		history(test_define),
 		history(test_define_refused),
 		history(test_define_disk),

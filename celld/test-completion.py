@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What completion offers at the end of a line, with a cellctl that knows three cells."""
 import os
+import pty
 import re
+import select
 import shutil
 import subprocess
 import tempfile
@@ -113,11 +115,50 @@ def test_nobody_is_asked():
         assert '--no-ask-password' in call and '--no-pager' in call, call
 
 
-def test_zsh_can_read_its_own():
+def zsh_offers(*lines):
+    """What zsh lists for each line, on a terminal as it wants one: words of the list, with or without descriptions."""
     if not shutil.which('zsh'):
         raise tap.Skip('no zsh')
-    done = subprocess.run(['zsh', '-n', COMPLETION / '_cellctl'], capture_output=True, text=True)
-    tap.same((done.returncode, done.stderr), (0, ''))
+    with tempfile.TemporaryDirectory() as folder:
+        stub = Path(folder, 'cellctl')
+        stub.write_text(STUB)
+        stub.chmod(0o755)
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execvpe('zsh', ['zsh', '-f', '-i'], {**os.environ, 'TERM': 'dumb', 'LOG': f'{folder}/log',
+                                                    'PATH': f'{folder}:{os.environ["PATH"]}'})
+
+        def enter(keys):
+            # what is typed is echoed, so that the mark is typed in two parts; behind it the line editor says it is back
+            os.write(terminal, f'{keys}\x15print -r MA""RK\n'.encode())
+            shown = b''
+            while not re.search(rb'MARK.*\x1b\[\?2004h', shown, re.DOTALL):
+                assert select.select([terminal], [], [], 60)[0], shown
+                shown += os.read(terminal, 4096)
+            return shown.decode()
+
+        try:
+            enter(f'stty rows 99; PROMPT= LISTMAX=0; fpath=({COMPLETION} $fpath); autoload -Uz compinit; compinit -u -D\n')
+            lists = [enter(f'{line}\x04').split('\r\n')[1:-3] for line in lines]
+        finally:
+            os.close(terminal)
+            os.waitpid(pid, 0)
+        return [sorted(word for row in rows for word in re.sub(' -- .*', '', row).split()) for rows in lists]
+
+
+def test_zsh():
+    verbs = re.findall(r"^        '([\w-]+):", (COMPLETION / '_cellctl').read_text(), re.MULTILINE)
+    every, some, start, stop, failed, options, form, hypervisor = zsh_offers(
+        'cellctl ', 'cellctl st', 'cellctl start ', 'cellctl stop ', 'cellctl reset-failed ', 'cellctl --no-',
+        'cellctl --json=', 'cellctl hypervisor ')
+    tap.same(every, sorted(verbs))
+    tap.same(some, ['start', 'stats', 'status', 'stop'])
+    tap.same(start, ['gps', 'old'])
+    tap.same(stop, ['old', 'rtos'])
+    tap.same(failed, ['old'])
+    tap.same(options, ['--no-ask-password', '--no-block', '--no-legend', '--no-pager', '--no-unit'])
+    tap.same(form, ['off', 'pretty', 'short'])
+    tap.same(hypervisor, ['disable', 'enable', 'status'])
 
 
 if __name__ == '__main__':

@@ -47,15 +47,33 @@ const char *bus_error_name(int code)
 	return e ? e->name : NULL;
 }
 
+/** standard_name - of an errno of the system; arguments are not to blame for what comes with a text of the kernel's */
+static const char *standard_name(int code, const char *text)
+{
+	switch (abs(code)) {
+	case ENOMEM:
+		return SD_BUS_ERROR_NO_MEMORY;
+	case EIO:
+		return SD_BUS_ERROR_IO_ERROR;
+	case EACCES:
+	case EPERM:
+		return SD_BUS_ERROR_ACCESS_DENIED;
+	case EINVAL:
+		return isempty(text) ? SD_BUS_ERROR_INVALID_ARGS : SD_BUS_ERROR_FAILED;
+	default:
+		return SD_BUS_ERROR_FAILED;
+	}
+}
+
 int bus_error_set(sd_bus_error *error, int code, const char *cell, const char *text)
 {
 	const ErrorName *e = find(code);
 	char sentence[128];
 
-	if (!e && isempty(text))
-		return sd_bus_error_set_errno(error, code);
-	if (!e)
-		return sd_bus_error_set_errnof(error, code, "%s", text);
+	if (!e) {
+		(void)sd_bus_error_set(error, standard_name(code, text), isempty(text) ? strerror(abs(code)) : text);
+		return -abs(code);
+	}
 	if (isempty(text)) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"

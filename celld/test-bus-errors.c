@@ -77,6 +77,17 @@ static void test_other_errors(void **state)
 	assert_true(bus_error_set(&e, -EIO, "rtos", "text") < 0);
 	assert_string_equal(e.message, "text");
 	sd_bus_error_free(&e);
+
+	/* Never System.Error.ENAME, which is sd-bus's own. */
+	assert_int_equal(bus_error_set(&e, -EBUSY, "rtos", "text"), -EBUSY);
+	assert_string_equal(e.name, SD_BUS_ERROR_FAILED);
+	sd_bus_error_free(&e);
+	bus_error_set(&e, -EINVAL, "rtos", NULL);
+	assert_string_equal(e.name, SD_BUS_ERROR_INVALID_ARGS);
+	sd_bus_error_free(&e);
+	bus_error_set(&e, -EINVAL, "rtos", "The kernel refuses");
+	assert_string_equal(e.name, SD_BUS_ERROR_FAILED);
+	sd_bus_error_free(&e);
 }
 
 static void test_verbs(void **state)

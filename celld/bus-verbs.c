@@ -105,13 +105,19 @@ static int on_stop_job(BusRequest *r, const char *result, sd_bus_error *error)
 	return stop_directly(r, c);
 }
 
+/** on_job_of_stopped - the cell was stopped before the unit was told */
+static int on_job_of_stopped(BusRequest *r, const char *result, sd_bus_error *error)
+{
+	return result ? on_stop_job(r, result, error) : 1;
+}
+
 static void on_forced_stop(_unused_ Cell *c, int error, const char *text, void *userdata)
 {
 	BusRequest *r = userdata;
 	int code = error;
 
 	if (code >= 0)
-		code = unit_job(r, "StopUnit", on_stop_job);
+		code = unit_job(r, "StopUnit", on_job_of_stopped);
 	if (code < 0)
 		bus_request_finish(r, code, text);
 }

@@ -116,9 +116,9 @@ static int append_kernel_cpus(sd_bus_message *reply, const KernelCpuSet *set)
 {
 	int r = 0;
 
-	for (uint32_t cpu = 0; cpu < KERNEL_CPU_MAX && r >= 0; cpu++)
-		if (kernel_cpu_set_has(set, cpu))
-			r = sd_bus_message_append(reply, "u", cpu);
+	for (uint32_t cpu = kernel_cpu_set_next(set, 0); cpu < KERNEL_CPU_MAX && r >= 0;
+	     cpu = kernel_cpu_set_next(set, cpu + 1))
+		r = sd_bus_message_append(reply, "u", cpu);
 	return r;
 }
 

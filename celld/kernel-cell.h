@@ -40,6 +40,18 @@ static inline bool kernel_cpu_set_has(const KernelCpuSet *set, uint32_t cpu)
 	return cpu < KERNEL_CPU_MAX && (set->bits[cpu / 64] >> cpu % 64 & 1);
 }
 
+/** kernel_cpu_set_next - the lowest member that is @cpu or above; KERNEL_CPU_MAX if there is none */
+static inline uint32_t kernel_cpu_set_next(const KernelCpuSet *set, uint32_t cpu)
+{
+	for (uint32_t word = cpu / 64; word < ELEMENTSOF(set->bits); word++) {
+		uint64_t bits = set->bits[word] & (word == cpu / 64 ? ~0ULL << cpu % 64 : ~0ULL);
+
+		if (bits)
+			return word * 64 + (uint32_t)__builtin_ctzll(bits);
+	}
+	return KERNEL_CPU_MAX;
+}
+
 static inline unsigned kernel_cpu_set_count(const KernelCpuSet *set)
 {
 	unsigned n = 0;

@@ -2,8 +2,9 @@
 /*
  * The loop of a simulated celld, measured: stands in for sd_event_loop() by the linker's --wrap.
  *
- * A turn is what happens between two waits. CPU time does not depend on what else the machine does; neither does the
- * time by the clock less that in which the thread was ready but another one had the CPU.
+ * A turn is what happens between two looks at what is next, a handler as a rule. CPU time does not depend on what else
+ * the machine does; neither does the time by the clock less that in which the thread was ready but another one had the
+ * CPU, or waited for the lock of the pretended kernel.
  */
 #include <fcntl.h>
 #include <systemd/sd-event.h>
@@ -39,14 +40,15 @@ static uint64_t waited(void)
 
 static Instant now(void)
 {
-	return (Instant){ nsec(CLOCK_MONOTONIC), nsec(CLOCK_THREAD_CPUTIME_ID), waited() };
+	return (Instant){ nsec(CLOCK_MONOTONIC), nsec(CLOCK_THREAD_CPUTIME_ID), waited() + sim_lock_waited_nsec };
 }
 
 static void count(SimLoop *loop, const Instant *begin)
 {
 	Instant end = now();
 	uint64_t cpu = (end.cpu_nsec - begin->cpu_nsec) / 1000;
-	uint64_t blocked = (end.clock_nsec - begin->clock_nsec - (end.waited_nsec - begin->waited_nsec)) / 1000;
+	uint64_t clock = end.clock_nsec - begin->clock_nsec, other = end.waited_nsec - begin->waited_nsec;
+	uint64_t blocked = clock > other ? (clock - other) / 1000 : 0;
 
 	loop->turns++;
 	loop->longest_usec = MAX(loop->longest_usec, cpu);
@@ -65,11 +67,10 @@ int __wrap_sd_event_loop(sd_event *event) /* NOLINT */
 
 	while (sd_event_get_state(event) != SD_EVENT_FINISHED) {
 		r = sd_event_prepare(event);
-		if (r == 0) {
-			count(loop, &begin);
+		count(loop, &begin);
+		if (r == 0)
 			r = sd_event_wait(event, UINT64_MAX);
-			begin = now();
-		}
+		begin = now();
 		if (r > 0)
 			r = sd_event_dispatch(event);
 		if (r < 0)

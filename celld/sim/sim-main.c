@@ -130,11 +130,21 @@ static int tell_loop(Sim *sim)
 	return EXIT_SUCCESS;
 }
 
+/** list_cells - that are created: id, name, state */
+static int list_cells(const Sim *sim)
+{
+	for (size_t i = 1; i < SIM_CELLS; i++)
+		if (sim->cells[i].used)
+			printf("%zu %s %s\n", i, sim->cells[i].name,
+			       kernel_state_to_string(sim->cells[i].kernel.state) ?: "invalid");
+	return EXIT_SUCCESS;
+}
+
 static int usage(const char *program)
 {
 	fprintf(stderr,
 		"Usage: %s run | park|state|starts CELL | behave CELL 1 silent + 2 deny + 4 mute |\n"
-		"       set-state CELL NUMBER | delay USEC | fail ERRNO | lose-event N | loop |\n"
+		"       set-state CELL NUMBER | delay USEC | fail ERRNO | lose-event N | cells | loop |\n"
 		"       faults [seed=N] [fail|die|lose|misbehave=PERMILLE] [delay|event-delay|life=USEC]\n",
 		program);
 	return EXIT_FAILURE;
@@ -154,6 +164,8 @@ int main(int argc, char *argv[])
 		status = set_faults(sim, argv + 2);
 	else if (streq(argv[1], "loop"))
 		status = tell_loop(sim);
+	else if (streq(argv[1], "cells"))
+		status = list_cells(sim);
 	else
 		status = act(sim, argv[1], argv[2], argc > 3 ? argv[3] : NULL);
 	sim_unlock(sim);

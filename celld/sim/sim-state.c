@@ -13,6 +13,7 @@
 #include "sim.h"
 
 static Sim *the_sim;
+uint64_t sim_lock_waited_nsec;
 
 static void init_lock(Sim *sim)
 {
@@ -54,9 +55,12 @@ Sim *sim_open(void)
 
 void sim_lock(Sim *sim)
 {
+	uint64_t begin = clock_monotonic();
+
 	/* A killed process leaves the lock behind; what it was doing was atomic enough. */
 	if (pthread_mutex_lock(&sim->lock) == EOWNERDEAD)
 		pthread_mutex_consistent(&sim->lock);
+	sim_lock_waited_nsec += (clock_monotonic() - begin) * 1000;
 }
 
 void sim_unlock(Sim *sim)

@@ -74,11 +74,11 @@ typedef struct SimEvent {
 #define SIM_LOOP_BUCKETS 128
 #define SIM_LOOP_BUCKET_USEC 100
 
-/** Turns of celld's loop: what happens between two waits. */
+/** Turns of celld's loop, see sim-loop.c. */
 typedef struct SimLoop {
 	uint64_t turns;
 	uint64_t longest_usec;	       /**< CPU time */
-	uint64_t longest_blocked_usec; /**< by the clock, less the time that the CPU was somebody else's */
+	uint64_t longest_blocked_usec; /**< by the clock, less what was none of celld's business */
 	uint64_t buckets[SIM_LOOP_BUCKETS];
 } SimLoop;
 
@@ -105,6 +105,9 @@ typedef struct Sim {
 Sim *sim_open(void);
 void sim_lock(Sim *sim);
 void sim_unlock(Sim *sim);
+
+/** How long this process has waited for the lock, which no real kernel would make it do. */
+extern uint64_t sim_lock_waited_nsec;
 
 /** sim_path - of a file in the folder, allocated */
 char *sim_path(const char *name);

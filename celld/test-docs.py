@@ -151,6 +151,24 @@ def test_catalog_has_all_messages():
     tap.same({identifier for _, identifier in messages}, set(ids))
 
 
+def test_messages_are_used():
+    text = '\n'.join(source.read_text() for source in Path(__file__).parent.glob('*.c'))
+    names = re.findall(r'#define (CELLD_MESSAGE_\w+)', Path(HEADER).read_text())
+    tap.same(missing(names, text), [])
+    subjects = re.findall(r'^Subject: (.*)$', Path(CATALOG).read_text(), re.MULTILINE)
+    tap.same((len(subjects), len(set(subjects))), (len(names), len(names)))
+
+
+def test_results_are_explained():
+    table = (Path(__file__).parent / 'supervise.c').read_text()
+    results = set(re.findall(r'\[CELL_RESULT_\w+\] = "([\w-]+)"', table))
+    assert len(results) >= 10, results
+    # these have messages of their own
+    entry = re.search(r'^Subject: Cell @CELL_NAME@ has failed$.*?^-- ', Path(CATALOG).read_text(), re.MULTILINE | re.DOTALL)
+    tap.same(missing(results - {'success', 'shutdown-denied', 'start-limit-hit'}, entry[0]), [])
+    tap.same(missing(results, plain('org.jailhouse.Cell.5')), [])
+
+
 def test_catalog_is_read_by_journalctl():
     if not shutil.which('journalctl'):
         raise tap.Skip('no journalctl')

@@ -28,6 +28,7 @@ struct CellJob {
 	JobPlan plan;
 	bool automatic; /**< by policy: a failure is one more end of a run */
 	bool giving_up; /**< takes back the resources of a failed cell, which stays failed */
+	bool fallback;	/**< what ran before */
 	ActionDone done;
 	void *userdata;
 	Waiter *waiters;
@@ -64,6 +65,7 @@ static void settle_failed_start(Cell *c, const CellJob *job, int error, const Jo
 
 	if (job->plan.operation == CELL_OPERATION_RESTART && !job->automatic && verdict == CELL_VERDICT_OK) {
 		/* It refused, or an image is missing: it never stopped. */
+		cell_set_fallback(c, job->fallback);
 		react_enter_running(c, false);
 	} else if (job->plan.operation == CELL_OPERATION_RESTART && !hypervisor_is_gone) {
 		/* A start all the same, for the limit; and one more end, as it was before if nobody knows better. */
@@ -215,13 +217,17 @@ static int begin(Cell *c, const CellJob *template, CellState state)
 	job->plan.config = c->config;
 	job->plan.created = cell_is_created(c);
 	job->plan.shutdown_timeout_usec = cell_policy(c)->shutdown_timeout_usec;
+	job->fallback = c->fallback;
 
+	if (job->plan.operation == CELL_OPERATION_START || job->plan.operation == CELL_OPERATION_RESTART)
+		cell_set_fallback(c, job->plan.fallback);
 	cell_set_operation(c, job->plan.operation);
 	(void)cell_set_state(c, state);
 	r = operation_start(c->host->event, work, job, JOB_TIMEOUT_USEC, on_job_done, job, &job->operation);
 	if (r < 0) {
 		log_cell(c, LOG_ERR, NULL, "Cannot start a worker: %s", strerror(-r));
 		cell_set_operation(c, CELL_OPERATION_NONE);
+		cell_set_fallback(c, job->fallback);
 		cell_adopt_state(c, before);
 		cell_flush(c);
 		return r;
@@ -337,6 +343,7 @@ int action_restart(Cell *c, JobConsent consent, ActionDone done, void *userdata)
 		return -CELL_ECONFIG;
 	if (c->state == CELL_RESTARTING)
 		job.plan.consent = JOB_CONSENT_FORCE;
+	reset_counters(c);
 	return act(c, &job, CELL_RESTARTING);
 }
 
@@ -405,9 +412,13 @@ int action_restart_by_policy(Cell *c)
 	CellJob job = {
 		.plan.operation = CELL_OPERATION_RESTART,
 		.plan.consent = JOB_CONSENT_FORCE,
+		.plan.fallback = supervise_wants_fallback(&c->policy, cell_policy(c)),
 		.automatic = true,
 	};
 
+	if (job.plan.fallback && !c->fallback)
+		log_cell(c, LOG_WARNING, CELLD_MESSAGE_FALLBACK,
+			 "%u runs in a row have failed: starting the fallback images.", c->policy.failures);
 	return act(c, &job, CELL_STARTING);
 }
 

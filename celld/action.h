@@ -22,10 +22,10 @@ typedef void (*ActionDone)(Cell *cell, int error, const char *text, void *userda
  */
 int action_create(Cell *cell, ActionDone done, void *userdata);
 
-/** action_start - by hand: counters start afresh; @supervisor is in charge if it works */
+/** action_start - by hand: counters start afresh, without fallback; @supervisor is in charge if it works */
 int action_start(Cell *cell, CellSupervisor supervisor, ActionDone done, void *userdata);
 
-/** action_restart - a running cell keeps its resources; one that waits for its restart need not wait any more */
+/** action_restart - by hand, too; a running cell keeps its resources, and one that waits need not wait any more */
 int action_restart(Cell *cell, JobConsent consent, ActionDone done, void *userdata);
 
 /** action_stop - shut down and destroy */

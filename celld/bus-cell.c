@@ -91,6 +91,7 @@ GETTER(locked, "b", (int)(cell_is_created(c) && c->kernel.state == KERNEL_RUNNIN
 GETTER(config_path, "s", (c->config ? cell_config_path(c->config) : NULL) ?: "")
 GETTER(restart_policy, "s", restart_policy_to_string(cell_policy(c)->restart))
 GETTER(n_restarts, "u", (uint32_t)c->n_restarts)
+GETTER(fallback, "b", (int)(cell_is_created(c) && c->fallback))
 GETTER(interval, "t", heartbeat_interval(&c->heartbeat, cell_policy(c)))
 GETTER(timeout, "t", cell_policy(c)->heartbeat_timeout_usec)
 GETTER(state_realtime, "t", c->state_realtime_usec)
@@ -244,6 +245,7 @@ static const sd_bus_vtable vtable[] = {
 	PROPERTY("ConfigPath", "s", config_path, CHANGES),
 	PROPERTY("RestartPolicy", "s", restart_policy, CHANGES),
 	PROPERTY("NRestarts", "u", n_restarts, CHANGES),
+	PROPERTY("FallbackActive", "b", fallback, CHANGES),
 	PROPERTY("HeartbeatIntervalUSec", "t", interval, CHANGES),
 	PROPERTY("HeartbeatTimeoutUSec", "t", timeout, CHANGES),
 	PROPERTY("StateChangeTimestamp", "t", state_realtime, CHANGES),
@@ -292,6 +294,7 @@ static const struct {
 	{ CELL_CHANGED_KERNEL, "CPUs" },
 	{ CELL_CHANGED_KERNEL, "FailedCPUs" },
 	{ CELL_CHANGED_KERNEL, "Locked" },
+	{ CELL_CHANGED_KERNEL | CELL_CHANGED_FALLBACK, "FallbackActive" },
 	{ CELL_CHANGED_OPERATION, "Operation" },
 	{ CELL_CHANGED_SUPERVISOR, "Supervisor" },
 	{ CELL_CHANGED_CONFIG, "ConfigPath" },

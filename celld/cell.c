@@ -180,6 +180,14 @@ void cell_set_supervisor(Cell *c, CellSupervisor supervisor)
 	cell_mark(c, CELL_CHANGED_SUPERVISOR);
 }
 
+void cell_set_fallback(Cell *c, bool fallback)
+{
+	if (c->fallback == fallback)
+		return;
+	c->fallback = fallback;
+	cell_mark(c, CELL_CHANGED_FALLBACK);
+}
+
 void cell_set_kernel(Cell *c, const KernelCell *kernel)
 {
 	static const KernelCell absent = { .id = -1 };

@@ -65,6 +65,7 @@ enum {
 	CELL_CHANGED_CONFIG = 1 << 6, /**< what comes from the file */
 	CELL_CHANGED_RESTARTS = 1 << 7,
 	CELL_CHANGED_NEXT_RESTART = 1 << 8,
+	CELL_CHANGED_FALLBACK = 1 << 9,
 };
 
 typedef struct Cell Cell;
@@ -133,6 +134,7 @@ struct Cell {
 
 	unsigned n_restarts;	    /**< automatic ones since somebody started it by hand */
 	SuperviseState policy;	    /**< backoff and start limit */
+	bool fallback;		    /**< what was loaded last, or is being loaded, is the fallback program */
 	uint64_t next_restart_usec; /**< CLOCK_MONOTONIC; 0: none is scheduled */
 	Heartbeat heartbeat;
 	const void *comm; /**< communication page, or NULL */
@@ -171,6 +173,7 @@ void cell_set_result(Cell *cell, CellResult result);
 /** cell_end_run - the run is over with @result: show it, and tell those who wait for failures if it is one */
 void cell_end_run(Cell *cell, CellResult result);
 void cell_set_operation(Cell *cell, CellOperation operation);
+void cell_set_fallback(Cell *cell, bool fallback);
 void cell_set_supervisor(Cell *cell, CellSupervisor supervisor);
 
 /** cell_set_kernel - what the kernel says of the cell; NULL: it is not created */

@@ -29,35 +29,64 @@ static const MemoryRegion *image_region(const CellConfig *cell, uint64_t address
 	return NULL;
 }
 
-static void check_image(const Checker *checker, size_t i)
+/** check_address - may it be loaded there? @text: what is loaded, NULL for a file, whose size is not known */
+static void check_address(const Checker *checker, const char *key, uint64_t address, const char *text)
 {
 	const CellConfig *cell = checker->cell;
-	const CellImage *image = &cell->images[i];
-	const char *key = image->is_command_line ? "command_line" : KEY("images[%zu]", i);
-	const MemoryRegion *region = image_region(cell, image->address);
+	const MemoryRegion *region = image_region(cell, address);
 
-	if (image->path && image->path[0] != '/')
-		check_report(checker, CONFIG_ERROR, KEY("images[%zu].path", i), "\"%s\" is not an absolute path",
-			     image->path);
 	if (!region)
 		check_report(checker, CONFIG_ERROR, key,
-			     "address 0x%" PRIx64 " lies in no region with \"loadable\" and \"write\"", image->address);
-	else if (image->string && strlen(image->string) > memory_virt(region).last - image->address)
+			     "address 0x%" PRIx64 " lies in no region with \"loadable\" and \"write\"", address);
+	else if (text && strlen(text) > memory_virt(region).last - address)
 		check_report(checker, CONFIG_ERROR, key, "%zu bytes do not fit between 0x%" PRIx64 " and the end of %s",
-			     strlen(image->string) + 1, image->address,
+			     strlen(text) + 1, address,
 			     PARTY(checker, cell, KEY("memory[%zu]", (size_t)(region - cell->memory))));
-	for (size_t j = 0; j < i; j++)
-		if (cell->images[j].address == image->address)
+}
+
+/** check_overlap - what @key puts at @address, against the first @n_images of a program, whose key is @images */
+static void check_overlap(const Checker *checker, const char *key, uint64_t address, const CellProgram *program,
+			  size_t n_images, const char *images)
+{
+	for (size_t i = 0; i < n_images; i++)
+		if (program->images[i].address == address)
 			check_report(checker, CONFIG_ERROR, key, "is loaded over %s",
-				     PARTY(checker, cell, KEY("images[%zu]", j)));
+				     PARTY(checker, checker->cell, KEY("%s[%zu]", images, i)));
+}
+
+static void check_program(const Checker *checker, const CellProgram *program, const char *images,
+			  const char *command_line)
+{
+	for (size_t i = 0; i < program->n_images; i++) {
+		const CellImage *image = &program->images[i];
+		const char *key = KEY("%s[%zu]", images, i);
+
+		if (image->path && image->path[0] != '/')
+			check_report(checker, CONFIG_ERROR, KEY("%s.path", key), "\"%s\" is not an absolute path",
+				     image->path);
+		check_address(checker, key, image->address, image->string);
+		check_overlap(checker, key, image->address, program, i, images);
+	}
+	if (program->command_line)
+		check_address(checker, command_line, CONFIG_COMMAND_LINE_ADDRESS, program->command_line);
 }
 
 void check_images(const Checker *checker)
 {
-	if (checker->cell->n_images == 0)
+	const CellProgram *program = &checker->cell->program, *fallback = &checker->cell->fallback;
+	static const char line[] = "command_line", fallback_line[] = "fallback_command_line";
+
+	if (program->n_images == 0 && !program->command_line)
 		check_report(checker, CONFIG_WARNING, "", "no images, so there is nothing to run");
-	for (size_t i = 0; i < checker->cell->n_images; i++)
-		check_image(checker, i);
+	check_program(checker, program, "images", line);
+	check_program(checker, fallback, "fallback_images", fallback_line);
+	if (program->command_line)
+		check_overlap(checker, line, CONFIG_COMMAND_LINE_ADDRESS, program, program->n_images, "images");
+	if (cell_config_command_line(checker->cell, true))
+		check_overlap(checker, fallback->command_line ? fallback_line : line, CONFIG_COMMAND_LINE_ADDRESS,
+			      fallback, fallback->n_images, "fallback_images");
+	if (fallback->command_line && fallback->n_images == 0)
+		check_report(checker, CONFIG_ERROR, fallback_line, "belongs to fallback_images");
 }
 
 static void check_heartbeat(const Checker *checker)
@@ -101,11 +130,35 @@ static void check_heartbeat(const Checker *checker)
 			     "heartbeats need a region with \"comm-region\" and \"write\"");
 }
 
+/** check_fallback - is it ever used, and can it be? */
+static void check_fallback(const Checker *checker)
+{
+	static const char key[] = "supervision.FallbackAfterFailures";
+	const SupervisionPolicy *policy = &checker->cell->supervision;
+	uint32_t failures = policy->fallback_after_failures;
+	bool has_images = checker->cell->fallback.n_images > 0;
+
+	if (has_images && failures == 0)
+		check_report(checker, CONFIG_ERROR, "fallback_images",
+			     "without FallbackAfterFailures nobody starts them");
+	if (failures == 0)
+		return;
+	if (!has_images)
+		check_report(checker, CONFIG_ERROR, key, "there are no fallback_images");
+	if (policy->restart == RESTART_NO)
+		check_report(checker, CONFIG_ERROR, key, "with Restart \"no\" there is no second start");
+	else if (policy->start_limit_interval_usec > 0 && policy->start_limit_burst <= failures)
+		check_report(checker, CONFIG_WARNING, key,
+			     "failures in quick succession reach StartLimitBurst, %u, before that",
+			     policy->start_limit_burst);
+}
+
 void check_supervision(const Checker *checker)
 {
 	const SupervisionPolicy *policy = &checker->cell->supervision;
 
 	check_heartbeat(checker);
+	check_fallback(checker);
 	if (policy->restart_usec == USEC_INFINITY)
 		check_report(checker, CONFIG_ERROR, "supervision.RestartUSec", "is \"infinity\"; use Restart \"no\"");
 	if (policy->restart_steps > 0 && policy->restart_max_usec < policy->restart_usec)

@@ -20,6 +20,7 @@ static const JsonField supervision_fields[] = {
 	{ FIELD("RestartSteps", json_number, SupervisionPolicy, restart_steps) },
 	{ FIELD("StartLimitIntervalUSec", json_duration, SupervisionPolicy, start_limit_interval_usec) },
 	{ FIELD("StartLimitBurst", json_number, SupervisionPolicy, start_limit_burst) },
+	{ FIELD("FallbackAfterFailures", json_number, SupervisionPolicy, fallback_after_failures) },
 	{ FIELD("HeartbeatIntervalUSec", json_duration, SupervisionPolicy, heartbeat_interval_usec) },
 	{ FIELD("HeartbeatTimeoutUSec", json_duration, SupervisionPolicy, heartbeat_timeout_usec) },
 	{ FIELD("StartupTimeoutUSec", json_duration, SupervisionPolicy, startup_timeout_usec) },
@@ -62,59 +63,7 @@ static const JsonShape image_shape = {
 	.finish = finish_image,
 };
 
-static const JsonArray images_array = JSON_ARRAY(CellConfig, images, n_images, image_shape, 64);
-
-static int decode_images(JsonReader *reader, const JsonPath *where, const JsonField *field, json_object *value,
-			 void *member)
-{
-	return json_array.decode(reader, where, field, value, member);
-}
-
-/** encode_images - the command line is the last one and has a key of its own */
-static int encode_images(const JsonField *field, const void *member, const void *fallback, json_object **ret)
-{
-	const CellConfig *cell = (const CellConfig *)((const uint8_t *)member - field->offset);
-	CellConfig visible = *cell;
-
-	if (visible.n_images > 0 && visible.images[visible.n_images - 1].is_command_line)
-		visible.n_images--;
-	return json_array.encode(field, &visible.images, fallback, ret);
-}
-
-static const JsonType json_images = { .decode = decode_images, .encode = encode_images };
-
-/** decode_command_line - one more image; its row follows the one of images */
-static int decode_command_line(JsonReader *reader, const JsonPath *where, const JsonField *field, json_object *value,
-			       void *member)
-{
-	CellConfig *cell = (CellConfig *)((uint8_t *)member - field->offset);
-	CellImage image = { .address = CONFIG_COMMAND_LINE_ADDRESS, .is_command_line = true };
-	CellImage *images;
-	int r;
-
-	r = json_string.decode(reader, where, field, value, &image.string);
-	if (r < 0 || !image.string)
-		return r;
-	images = reallocarray(cell->images, cell->n_images + 1, sizeof(*images));
-	if (!images) {
-		free(image.string);
-		return -ENOMEM;
-	}
-	images[cell->n_images++] = image;
-	cell->images = images;
-	return 0;
-}
-
-static int encode_command_line(const JsonField *field, const void *member, const void *fallback, json_object **ret)
-{
-	const CellConfig *cell = (const CellConfig *)((const uint8_t *)member - field->offset);
-
-	if (cell->n_images == 0 || !cell->images[cell->n_images - 1].is_command_line)
-		return 0;
-	return json_string.encode(field, &cell->images[cell->n_images - 1].string, fallback, ret);
-}
-
-static const JsonType json_command_line = { .decode = decode_command_line, .encode = encode_command_line };
+static const JsonArray images_array = JSON_ARRAY(CellProgram, images, n_images, image_shape, 64);
 
 /** default_reply_timeout - of a cell that does not say */
 static uint64_t default_reply_timeout(const CellConfig *cell)
@@ -229,8 +178,10 @@ static const JsonField cell_fields[] = {
 	{ FIELD("architecture", json_enum, CellConfig, arch), .details = &config_arch_names, .flags = FIELD_ALWAYS },
 	CELL_RESOURCE_FIELDS,
 	{ FIELD("msg_reply_timeout", json_reply_timeout, CellConfig, msg_reply_timeout) },
-	{ FIELD("images", json_images, CellConfig, images), .details = &images_array },
-	{ FIELD("command_line", json_command_line, CellConfig, images) },
+	{ FIELD("images", json_array, CellConfig, program.images), .details = &images_array },
+	{ FIELD("command_line", json_string, CellConfig, program.command_line) },
+	{ FIELD("fallback_images", json_array, CellConfig, fallback.images), .details = &images_array },
+	{ FIELD("fallback_command_line", json_string, CellConfig, fallback.command_line) },
 	{ FIELD("supervision", json_struct, CellConfig, supervision), .details = &supervision_shape },
 };
 

@@ -23,7 +23,6 @@ extern const JsonNames config_arch_names;
 extern const JsonType config_schema_link;
 
 /** Where command_line goes: the address at which inmates look for it. */
-#define CONFIG_COMMAND_LINE_ADDRESS 0x1000
 
 /** msg_reply_timeout of a cell that exchanges messages and does not say; only "not 0" matters. */
 #define CONFIG_MSG_REPLY_TIMEOUT 1000000

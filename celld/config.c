@@ -120,6 +120,11 @@ uint64_t supervision_restart_delay(const SupervisionPolicy *policy, unsigned att
 	return attempt == 0 ? first : MIN(longest, (uint64_t)((double)MAX(first, 1U) * factor));
 }
 
+const char *cell_config_command_line(const CellConfig *config, bool fallback)
+{
+	return fallback && config->fallback.command_line ? config->fallback.command_line : config->program.command_line;
+}
+
 const char *cell_config_path(const CellConfig *config)
 {
 	return config_origin_path(config->origin);
@@ -130,14 +135,21 @@ const char *system_config_path(const SystemConfig *config)
 	return config_origin_path(config->origin);
 }
 
+static void cell_program_done(CellProgram *program)
+{
+	for (size_t i = 0; i < program->n_images; i++) {
+		free(program->images[i].path);
+		free(program->images[i].string);
+		free(program->images[i].sha256);
+	}
+	free(program->images);
+	free(program->command_line);
+}
+
 static void cell_config_done(CellConfig *config)
 {
-	for (size_t i = 0; i < config->n_images; i++) {
-		free(config->images[i].path);
-		free(config->images[i].string);
-		free(config->images[i].sha256);
-	}
-	free(config->images);
+	cell_program_done(&config->program);
+	cell_program_done(&config->fallback);
 	free(config->memory);
 	free(config->caches);
 	free(config->irqchips);

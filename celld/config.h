@@ -13,6 +13,7 @@
 
 #define CONFIG_CELL_NAME_MAX 31			    /**< characters */
 #define CONFIG_IOMMU_MAX 8			    /**< slots of a system configuration */
+#define CONFIG_COMMAND_LINE_ADDRESS 0x1000	    /**< guest-physical */
 #define CONFIG_FILE_MAX_BYTES (4U << 20)	    /**< largest JSON file that is read */
 #define CONFIG_BLOB_MAX_BYTES 65536		    /**< largest blob that is read */
 #define CONFIG_DIRS_ENVIRONMENT "CELLD_CONFIG_PATH" /**< colon-separated folders instead of the search path */
@@ -134,12 +135,18 @@ typedef struct ConsoleConfig {
 
 /** What is put into a cell's memory before it starts. Exactly one of path and string is set. */
 typedef struct CellImage {
-	char *path;	      /**< file, as written */
-	char *string;	      /**< text, loaded with its NUL */
-	uint64_t address;     /**< guest-physical */
-	char *sha256;	      /**< 64 lower case digits, or NULL; only with path */
-	bool is_command_line; /**< made from the key command_line */
+	char *path;	  /**< file, as written */
+	char *string;	  /**< text, loaded with its NUL */
+	uint64_t address; /**< guest-physical */
+	char *sha256;	  /**< 64 lower case digits, or NULL; only with path */
 } CellImage;
+
+/** All that is put into a cell's memory before it starts: images in their order, then the command line. */
+typedef struct CellProgram {
+	CellImage *images;
+	size_t n_images;
+	char *command_line; /**< loaded with its NUL at CONFIG_COMMAND_LINE_ADDRESS, NULL: none */
+} CellProgram;
 
 /** When celld starts a cell again that stopped by itself. */
 typedef enum RestartPolicy {
@@ -173,6 +180,7 @@ typedef struct SupervisionPolicy {
 	uint32_t restart_steps;	   /**< RestartSteps: restarts until the longest delay, default 5; 0: constant */
 	uint64_t start_limit_interval_usec; /**< StartLimitIntervalUSec, default 10 s; 0: no limit */
 	uint32_t start_limit_burst;	    /**< StartLimitBurst: starts within it, default 5 */
+	uint32_t fallback_after_failures;   /**< FallbackAfterFailures: in a row, then the fallback program; 0: never */
 	uint64_t heartbeat_interval_usec;   /**< HeartbeatIntervalUSec: expected beat, 0: the cell's promise or none */
 	uint64_t heartbeat_timeout_usec;    /**< HeartbeatTimeoutUSec: silence that is a failure, 0: never */
 	uint64_t startup_timeout_usec;	    /**< StartupTimeoutUSec: start to first beat, default 5 s; 0: never */
@@ -234,8 +242,8 @@ typedef struct CellConfig {
 	size_t n_memory, n_caches, n_irqchips, n_ports, n_pci_devices, n_pci_caps, n_stream_ids;
 	CellConfigReserved reserved;
 
-	CellImage *images; /**< in the order of loading */
-	size_t n_images;
+	CellProgram program;
+	CellProgram fallback; /**< without images: there is none; without command line: that of program */
 	SupervisionPolicy supervision;
 } CellConfig;
 
@@ -293,6 +301,9 @@ DEFINE_CLEANUP(CellConfig *, cell_config_free)
 DEFINE_CLEANUP(SystemConfig *, system_config_free)
 #define _cleanup_cell_config_ _cleanup_(cell_config_freep)
 #define _cleanup_system_config_ _cleanup_(system_config_freep)
+
+/** cell_config_command_line - what the cell's program is told, or its fallback program; NULL: nothing */
+const char *cell_config_command_line(const CellConfig *config, bool fallback);
 
 /** The file that a configuration was read from; NULL if it came from memory. */
 const char *cell_config_path(const CellConfig *config);

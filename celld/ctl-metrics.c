@@ -28,6 +28,8 @@ typedef struct Family {
 static const Family cell_families[] = {
 	{ "celld_cell_restarts", "counter", NULL, "Restarts by the policy since somebody started the cell.",
 	  "NRestarts", VALUE_NUMBER },
+	{ "celld_cell_fallback_active", "gauge", NULL, "Whether the cell runs from its fallback images.",
+	  "FallbackActive", VALUE_NUMBER },
 	{ "celld_cell_heartbeats", "counter", NULL, "Heartbeats by the cell's own counter.", "HeartbeatCount",
 	  VALUE_NUMBER },
 	{ "celld_cell_heartbeat_interval_seconds", "gauge", "seconds", "Expected time between heartbeats, 0: unknown.",

@@ -110,6 +110,8 @@ static void print_status(const Ctl *ctl, json_object *cell)
 	fputc('\n', ctl->out);
 	print_line(ctl, cell, "Restarts", "NRestarts");
 	fprintf(ctl->out, "; policy %s", ctl_string(cell, "RestartPolicy"));
+	if (json_object_get_boolean(ctl_property(cell, "FallbackActive")))
+		fputs("; runs from its fallback images", ctl->out);
 	if (next > now)
 		fprintf(ctl->out, "; next in %s", FORMAT_USEC((next - now) / 1000 * 1000));
 	fputc('\n', ctl->out);

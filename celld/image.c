@@ -97,26 +97,28 @@ static int open_image(const CellConfig *config, const CellImage *from, KmodImage
 	return r;
 }
 
-int image_set_open(const CellConfig *config, ImageSet *ret, char **ret_text)
+int image_set_open(const CellConfig *config, bool fallback, ImageSet *ret, char **ret_text)
 {
+	const CellProgram *program = fallback ? &config->fallback : &config->program;
+	const char *command_line = cell_config_command_line(config, fallback);
 	_cleanup_images_ ImageSet set = { 0 };
 	int r;
 
-	if (config->n_images == 0) {
-		*ret = (ImageSet){ 0 };
-		return 0;
-	}
-	set.images = calloc(config->n_images, sizeof(*set.images));
-	set.mapped = calloc(config->n_images, sizeof(*set.mapped));
+	set.images = calloc(program->n_images + 1, sizeof(*set.images));
+	set.mapped = calloc(program->n_images + 1, sizeof(*set.mapped));
 	if (!set.images || !set.mapped)
 		return -ENOMEM;
 
-	for (size_t i = 0; i < config->n_images; i++) {
+	for (size_t i = 0; i < program->n_images; i++) {
 		set.n = i + 1;
-		r = open_image(config, &config->images[i], &set.images[i], &set.mapped[i], ret_text);
+		r = open_image(config, &program->images[i], &set.images[i], &set.mapped[i], ret_text);
 		if (r < 0)
 			return r;
 	}
+	if (command_line)
+		set.images[set.n++] = (KmodImage){ .data = command_line,
+						   .size_bytes = strlen(command_line) + 1,
+						   .address = CONFIG_COMMAND_LINE_ADDRESS };
 	*ret = set;
 	set = (ImageSet){ 0 };
 	return 0;

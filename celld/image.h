@@ -15,13 +15,14 @@ typedef struct ImageSet {
 } ImageSet;
 
 /**
- * image_set_open - all images of a configuration
+ * image_set_open - all images of a configuration, and the command line
+ * @fallback: those of the fallback program
  * @ret_text: set on failure too: a sentence that names the file
  *
  * Relative paths are meant from the configuration's folder. The set points into @config. Return: 0, -ENOEXEC (a file is
  * not as the configuration says), -errno of opening.
  */
-int image_set_open(const CellConfig *config, ImageSet *ret, char **ret_text);
+int image_set_open(const CellConfig *config, bool fallback, ImageSet *ret, char **ret_text);
 void image_set_close(ImageSet *set);
 #define _cleanup_images_ _cleanup_(image_set_close)
 

@@ -196,7 +196,7 @@ static int load_and_start(int fd, const JobPlan *plan, JobReply *reply)
 	int r;
 
 	/* Before anything is asked of the cell: a missing file must not cost the running one. */
-	r = image_set_open(plan->config, &set, &text);
+	r = image_set_open(plan->config, plan->fallback, &set, &text);
 	if (r < 0) {
 		reply->result = CELL_RESULT_LOAD_FAILED;
 		return fail(reply, r == -ENOMEM ? r : -CELL_EIMAGE, "%s", text ?: strerror(-r));

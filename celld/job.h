@@ -23,6 +23,7 @@ typedef struct JobPlan {
 	const CellConfig *config; /**< for create, start and restart */
 	bool created;		  /**< it holds its resources already */
 	bool for_unit;		  /**< of a start: a unit that fails leaves nothing behind */
+	bool fallback;		  /**< load the fallback program */
 	JobConsent consent;
 	uint64_t shutdown_timeout_usec;
 } JobPlan;

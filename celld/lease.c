@@ -55,7 +55,8 @@ static int exit_status(const Cell *c)
 
 static void describe(const Cell *c, char *buffer, size_t size)
 {
-	const char *state = cell_state_to_string(c->state);
+	bool fallback = c->state == CELL_RUNNING && c->fallback;
+	const char *state = fallback ? "running from its fallback images" : cell_state_to_string(c->state);
 
 	if (c->fault.known && c->state != CELL_RUNNING)
 		snprintf(buffer, size, "%s: %s", state, c->fault.text);

@@ -411,6 +411,7 @@ void manager_adopt(Manager *m)
 
 		if (cell_name_is_valid(c->name) && state_file_load(m->runtime_dir, c->name, &saved) >= 0) {
 			c->n_restarts = saved.n_restarts;
+			c->fallback = saved.fallback;
 			if (saved.policy.window_usec <= now && saved.policy.running_usec <= now)
 				c->policy = saved.policy;
 			cell_set_result(c, saved.result);

@@ -121,7 +121,7 @@ static void on_changed(Cell *c, unsigned changed, void *userdata)
 {
 	Manager *m = userdata;
 	unsigned persistent = CELL_CHANGED_STATE | CELL_CHANGED_RESULT | CELL_CHANGED_SUPERVISOR |
-			      CELL_CHANGED_OPERATION | CELL_CHANGED_RESTARTS;
+			      CELL_CHANGED_OPERATION | CELL_CHANGED_RESTARTS | CELL_CHANGED_FALLBACK;
 	int r;
 
 	if ((changed & persistent) && cell_name_is_valid(c->name)) {

@@ -50,7 +50,8 @@ void react_enter_running(Cell *c, bool fresh)
 		watch_start(c);
 	(void)cell_set_state(c, CELL_RUNNING);
 	if (fresh)
-		log_cell(c, LOG_INFO, CELLD_MESSAGE_STARTED, "Cell is running (id %" PRIi32 ").", c->kernel.id);
+		log_cell(c, LOG_INFO, CELLD_MESSAGE_STARTED, "Cell is running%s (id %" PRIi32 ").",
+			 c->fallback ? " from its fallback images" : "", c->kernel.id);
 	else
 		log_cell(c, LOG_INFO, NULL, "Cell runs on.");
 }
@@ -201,6 +202,7 @@ static void observe_idle(Cell *c)
 	watch_map(c);
 	if (verdict == CELL_VERDICT_OK) {
 		c->fault = (CellFault){ 0 };
+		cell_set_fallback(c, false);
 		react_enter_running(c, true);
 	} else if (c->state == CELL_RESTARTING) {
 		/* Waits for its start; what it looks like until then does not matter. */

@@ -28,10 +28,12 @@ static int write_file(int fd, const Cell *c)
 
 	n = snprintf(text, sizeof(text),
 		     "STATE=%s\nRESULT=%s\nSUPERVISOR=%s\nOPERATION=%s\nN_RESTARTS=%u\n"
-		     "ATTEMPT=%u\nWINDOW_USEC=%" PRIu64 "\nWINDOW_STARTS=%u\nRUNNING_USEC=%" PRIu64 "\n",
+		     "FALLBACK=%i\nATTEMPT=%u\nFAILURES=%u\nWINDOW_USEC=%" PRIu64
+		     "\nWINDOW_STARTS=%u\nRUNNING_USEC=%" PRIu64 "\n",
 		     cell_state_to_string(c->state), cell_result_to_string(c->result),
 		     cell_supervisor_to_string(supervisor_of(c)), cell_operation_to_string(c->operation), c->n_restarts,
-		     c->policy.attempt, c->policy.window_usec, c->policy.window_starts, c->policy.running_usec);
+		     c->fallback, c->policy.attempt, c->policy.failures, c->policy.window_usec, c->policy.window_starts,
+		     c->policy.running_usec);
 	if (n < 0 || (size_t)n >= sizeof(text))
 		return -ENOBUFS;
 	if (write(fd, text, (size_t)n) != n)
@@ -74,6 +76,14 @@ int state_file_save(const char *dir, const Cell *c)
 		_r_;                                                \
 	})
 
+static int set_bool(bool *field, const char *value)
+{
+	if (!streq(value, "0") && !streq(value, "1"))
+		return -EBADMSG;
+	*field = value[0] == '1';
+	return 0;
+}
+
 static int set_field(CellSaved *s, const char *key, const char *value)
 {
 	if (streq(key, "STATE"))
@@ -86,6 +96,10 @@ static int set_field(CellSaved *s, const char *key, const char *value)
 		return SET_ENUM(s->operation, cell_operation, value);
 	if (streq(key, "N_RESTARTS"))
 		return parse_u32(value, &s->n_restarts);
+	if (streq(key, "FALLBACK"))
+		return set_bool(&s->fallback, value);
+	if (streq(key, "FAILURES"))
+		return parse_u32(value, &s->policy.failures);
 	if (streq(key, "ATTEMPT"))
 		return parse_u32(value, &s->policy.attempt);
 	if (streq(key, "WINDOW_USEC"))

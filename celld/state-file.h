@@ -16,6 +16,7 @@ typedef struct CellSaved {
 	CellSupervisor supervisor;
 	CellOperation operation; /**< was under way */
 	unsigned n_restarts;
+	bool fallback;
 	SuperviseState policy;
 } CellSaved;
 

@@ -108,7 +108,8 @@ SuperviseDecision supervise_ended(SuperviseState *s, const SupervisionPolicy *po
 	uint64_t delay;
 
 	if (was_quiet(s, policy, now_usec))
-		s->attempt = 0;
+		s->attempt = s->failures = 0;
+	s->failures = result == CELL_RESULT_SUCCESS ? 0 : s->failures + 1;
 	s->running_usec = 0;
 
 	if (!supervise_wants_restart(policy->restart, result))
@@ -122,6 +123,11 @@ SuperviseDecision supervise_ended(SuperviseState *s, const SupervisionPolicy *po
 	s->attempt++;
 	*ret_delay_usec = delay;
 	return SUPERVISE_RESTART;
+}
+
+bool supervise_wants_fallback(const SuperviseState *s, const SupervisionPolicy *policy)
+{
+	return policy->fallback_after_failures > 0 && s->failures >= policy->fallback_after_failures;
 }
 
 void supervise_reset(SuperviseState *s)

@@ -41,6 +41,7 @@ int cell_result_to_exit_status(CellResult result);
 /** Memory of the policy between restarts; all zero at first. */
 typedef struct SuperviseState {
 	unsigned attempt;	/**< restarts since the last quiet period: exponent of the delay */
+	unsigned failures;	/**< failed runs in a row, since the last quiet period */
 	uint64_t window_usec;	/**< start of the start limit's window, 0: none */
 	unsigned window_starts; /**< starts in it */
 	uint64_t running_usec;	/**< start of the current run, 0: none */
@@ -64,10 +65,13 @@ void supervise_started(SuperviseState *s, const SupervisionPolicy *policy, uint6
  * @ret_delay_usec: wait before the start, set for SUPERVISE_RESTART
  *
  * A run that lasted longer than the start limit's interval (at least ten of the longest delays) makes the delay start
- * from its smallest value again.
+ * from its smallest value again, and is the first failure of its row.
  */
 SuperviseDecision supervise_ended(SuperviseState *s, const SupervisionPolicy *policy, CellResult result,
 				  uint64_t now_usec, uint32_t random, uint64_t *ret_delay_usec);
+
+/** supervise_wants_fallback - is the next start one of the fallback program? */
+bool supervise_wants_fallback(const SuperviseState *s, const SupervisionPolicy *policy);
 
 /** supervise_jitter - @delay_usec less up to an eighth of it; all of it for 0 as @random */
 uint64_t supervise_jitter(uint64_t delay_usec, uint32_t random);

@@ -181,6 +181,32 @@ static const CheckCase cell_cases[] = {
 	{ "rtos.bin\"}", "rtos.bin\", \"address\": \"0x1000\"}",
 	  "rtos.json:17: command_line: is loaded over images[0] (line 16)" },
 
+	/* fallback */
+	{ "\"command_line\"",
+	  "\"fallback_images\": [{\"path\": \"rtos.bin\"}, {\"path\": \"/b\", \"address\": \"0x200000\"}, {\"path\": "
+	  "\"/c\"}],\n  \"command_line\"",
+	  "rtos.json:17: fallback_images[0].path: \"rtos.bin\" is not an absolute path\n"
+	  "rtos.json:17: fallback_images[1]: address 0x200000 lies in no region with \"loadable\" and \"write\"\n"
+	  "rtos.json:17: fallback_images[2]: is loaded over fallback_images[0] (line 17)\n"
+	  "rtos.json:17: fallback_images: without FallbackAfterFailures nobody starts them" },
+	{ "\"supervision\": {",
+	  "\"fallback_images\": [{\"path\": \"/b\", \"address\": \"0x1000\"}],\n  \"supervision\": {"
+	  "\"FallbackAfterFailures\": 2,",
+	  "rtos.json:17: command_line: is loaded over fallback_images[0] (line 18)" },
+	{ "\"supervision\": {",
+	  "\"fallback_images\": [{\"path\": \"/b\", \"address\": \"0x1000\"}],\n"
+	  "  \"fallback_command_line\": \"\", \"supervision\": {\"Restart\": \"no\", \"FallbackAfterFailures\": 2,",
+	  "rtos.json:19: fallback_command_line: is loaded over fallback_images[0] (line 18)\n"
+	  "rtos.json:19: supervision.FallbackAfterFailures: with Restart \"no\" there is no second start" },
+	{ "\"supervision\": {", "\"fallback_command_line\": \"x\", \"supervision\": {",
+	  "rtos.json:18: fallback_command_line: belongs to fallback_images" },
+	{ "\"supervision\": {", "\"supervision\": {\"FallbackAfterFailures\": 2,",
+	  "rtos.json:18: supervision.FallbackAfterFailures: there are no fallback_images" },
+	{ "\"supervision\": {",
+	  "\"fallback_images\": [{\"path\": \"/b\"}], \"supervision\": {\"FallbackAfterFailures\": 5,",
+	  "rtos.json:18: warning: supervision.FallbackAfterFailures: failures in quick succession reach "
+	  "StartLimitBurst, 5, before that" },
+
 	/* supervision */
 	{ "\"HeartbeatTimeoutUSec\": \"500ms\"", "\"HeartbeatTimeoutUSec\": 0",
 	  "rtos.json:19: supervision.HeartbeatIntervalUSec: without HeartbeatTimeoutUSec nobody waits for the beat" },

@@ -28,10 +28,11 @@ static void test_cell_values(void **state)
 	assert_int_equal(cell->ports[1].length, 8);
 	assert_int_equal(cell->pci_devices[0].bdf, 3 << 3);
 	assert_int_equal(cell->msg_reply_timeout, 1000000);
-	assert_int_equal(cell->n_images, 2);
-	assert_string_equal(cell->images[0].path, "/usr/lib/celld/inmates/rtos.bin");
-	assert_string_equal(cell->images[1].string, "beat=100");
-	assert_int_equal(cell->images[1].address, 0x1000);
+	assert_int_equal(cell->program.n_images, 1);
+	assert_string_equal(cell->program.images[0].path, "/usr/lib/celld/inmates/rtos.bin");
+	assert_string_equal(cell->program.command_line, "beat=100");
+	assert_int_equal(cell->fallback.n_images, 0);
+	assert_string_equal(cell_config_command_line(cell, true), "beat=100");
 	assert_int_equal(cell->supervision.restart, RESTART_ON_FAILURE);
 	assert_int_equal(cell->supervision.heartbeat_timeout_usec, 500000);
 	assert_int_equal(cell->supervision.on_failure, FAILURE_ACTION_FAIL_UNIT);
@@ -242,6 +243,38 @@ static void test_system_errors(void **state)
 	}
 }
 
+static void test_fallback(void **state)
+{
+	_cleanup_cell_config_ CellConfig *cell = test_cell("{\"cpus\": 1, \"memory\": [], \"images\": [{\"path\": "
+							   "\"/a\"}], \"fallback_images\": [{\"path\": \"/b\"}, "
+							   "{\"string\": \"c\", \"address\": 9}], \"command_line\": "
+							   "\"fast\", \"fallback_command_line\": \"safe\", "
+							   "\"supervision\": {\"FallbackAfterFailures\": 3}}",
+							   "rtos.json");
+	_cleanup_cell_config_ CellConfig *again = NULL;
+	_cleanup_free_ char *json = NULL;
+	_cleanup_free_ uint8_t *blob = NULL, *blob_without = NULL;
+	size_t size, size_without;
+
+	(void)state;
+	assert_int_equal(cell_config_to_json(cell, &json), 0);
+	again = test_cell(json, NULL);
+	assert_int_equal(again->fallback.n_images, 2);
+	assert_string_equal(again->fallback.images[0].path, "/b");
+	assert_string_equal(again->fallback.images[1].string, "c");
+	assert_string_equal(cell_config_command_line(again, false), "fast");
+	assert_string_equal(cell_config_command_line(again, true), "safe");
+	assert_int_equal(again->supervision.fallback_after_failures, 3);
+
+	/* The hypervisor knows nothing of it. */
+	assert_int_equal(cell_config_to_blob(cell, &blob, &size), 0);
+	again->fallback.n_images = 0;
+	assert_int_equal(cell_config_to_blob(again, &blob_without, &size_without), 0);
+	assert_int_equal(size, size_without);
+	assert_memory_equal(blob, blob_without, size);
+	again->fallback.n_images = 2;
+}
+
 /** What is written reads back to the same bytes, and is written the same again. */
 static void test_written_reads_back(void **state)
 {
@@ -257,8 +290,8 @@ static void test_written_reads_back(void **state)
 	assert_int_equal(cell_config_to_json(again, &second), 0);
 	assert_string_equal(first, second);
 	assert_memory_equal(&cell->supervision, &again->supervision, sizeof(cell->supervision));
-	assert_int_equal(again->n_images, 2);
-	assert_true(again->images[1].is_command_line);
+	assert_int_equal(again->program.n_images, 1);
+	assert_string_equal(again->program.command_line, "beat=100");
 	assert_int_equal(cell_config_to_blob(cell, &blob, &size), 0);
 	assert_int_equal(cell_config_to_blob(again, &blob_again, &size_again), 0);
 	assert_int_equal(size, size_again);
@@ -369,10 +402,15 @@ static void test_restart_delay(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cell_values),   cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_system_values), cmocka_unit_test(test_bad_texts),
-		cmocka_unit_test(test_damaged_texts), cmocka_unit_test(test_system_errors),
-		cmocka_unit_test(test_files),	      cmocka_unit_test(test_written_reads_back),
+		cmocka_unit_test(test_cell_values),
+		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_system_values),
+		cmocka_unit_test(test_bad_texts),
+		cmocka_unit_test(test_damaged_texts),
+		cmocka_unit_test(test_system_errors),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_fallback),
+		cmocka_unit_test(test_written_reads_back),
 		cmocka_unit_test(test_restart_delay),
 	};
 

@@ -70,7 +70,7 @@ static void expect(const char *image, int error, const char *text)
 	_cleanup_images_ ImageSet set = { 0 };
 	_cleanup_free_ char *said = NULL;
 
-	assert_int_equal(image_set_open(config, &set, &said), error);
+	assert_int_equal(image_set_open(config, false, &set, &said), error);
 	if (error < 0) {
 		assert_non_null(said);
 		assert_non_null(strstr(said, text));
@@ -102,6 +102,28 @@ static void test_files(void **state)
 	expect("{\"path\": \"/dev\", \"address\": 0}", -ENOEXEC, "/dev");
 }
 
+static void test_fallback(void **state)
+{
+	static const char json[] =
+		"{\"architecture\": \"x86\", \"cpus\": \"1\", \"memory\": [], \"command_line\": \"fast\", "
+		"\"images\": [{\"path\": \"/none\"}], \"fallback_images\": [{\"string\": \"b\"}]}";
+	_cleanup_problems_ ConfigProblems problems = CONFIG_PROBLEMS_INIT;
+	_cleanup_cell_config_ CellConfig *config = NULL;
+	_cleanup_images_ ImageSet set = { 0 };
+	_cleanup_free_ char *said = NULL;
+
+	(void)state;
+	assert_int_equal(cell_config_parse(json, strlen(json), "rtos.json", &problems, &config), 0);
+	/* What is not loaded need not be there; the command line is the same if there is no other. */
+	assert_int_equal(image_set_open(config, false, &set, &said), -ENOENT);
+	assert_int_equal(image_set_open(config, true, &set, &said), 0);
+	assert_int_equal(set.n, 2);
+	assert_string_equal(set.images[0].data, "b");
+	assert_string_equal(set.images[1].data, "fast");
+	assert_int_equal(set.images[1].address, CONFIG_COMMAND_LINE_ADDRESS);
+	assert_int_equal(set.images[1].size_bytes, 5);
+}
+
 static int tear_down(void **state)
 {
 	_cleanup_free_ char *command = NULL;
@@ -114,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sha256),
+		cmocka_unit_test(test_fallback),
 		cmocka_unit_test_teardown(test_files, tear_down),
 	};
 

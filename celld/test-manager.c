@@ -40,6 +40,8 @@ static CellResult last_failed;
 
 /* -- The world ---------------------------------------------------------------------------------------------------- */
 
+#define FAST "\"RestartUSec\": \"1ms\", \"RestartMaxUSec\": \"1ms\", \"StartLimitIntervalUSec\": \"1h\", "
+
 static void write_cell(const char *name, const char *cpus, const char *supervision)
 {
 	_cleanup_free_ char *path = NULL;
@@ -56,6 +58,14 @@ static void write_cell(const char *name, const char *cpus, const char *supervisi
 		"{\"virt\": \"0x100000\", \"size\": \"4K\", \"flags\": [\"read\", \"write\", \"comm-region\"]}],\n"
 		"\"command_line\": \"x\", \"supervision\": {%s}}\n",
 		name, cpus, supervision);
+}
+
+/** write_fallback - a cell that falls back after two failures in a row */
+static void write_fallback(void)
+{
+	write_cell("rtos", "3",
+		   FAST "\"FallbackAfterFailures\": 2}, \"images\": [{\"string\": \"a\"}],\n"
+			"\"fallback_images\": [{\"string\": \"b\"}], \"comment\": {");
 }
 
 static void remove_cell(const char *name)
@@ -140,8 +150,6 @@ static void kill_manager(void)
 	manager = manager_free(manager);
 	start_manager();
 }
-
-#define FAST "\"RestartUSec\": \"1ms\", \"RestartMaxUSec\": \"1ms\", \"StartLimitIntervalUSec\": \"1h\", "
 
 static int set_up(void **state)
 {
@@ -460,6 +468,65 @@ static void test_start_limit(void **state)
 	start("rtos", 0);
 	assert_int_equal(c->n_restarts, 0);
 	assert_false(c->fault.known);
+}
+
+/** has_loaded - is @text what was loaded into rtos last? */
+static bool has_loaded(const char *text)
+{
+	return streq(kernel_cell("rtos")->loaded, text);
+}
+
+static void test_fallback(void **state)
+{
+	Cell *c = cell("rtos");
+
+	(void)state;
+	write_fallback();
+	start("rtos", 0);
+	assert_true(has_loaded("a"));
+	for (unsigned i = 1; i <= 3; i++) {
+		assert_int_equal(c->fallback, i == 3);
+		park("rtos");
+		wait_until(c->n_restarts == i && is_idle(c, CELL_RUNNING));
+		assert_true(has_loaded(i < 2 ? "a" : "b"));
+	}
+
+	/* It is known to the next celld, which goes on counting. */
+	kill_manager();
+	c = cell("rtos");
+	assert_true(c->fallback);
+	assert_int_equal(c->policy.failures, 3);
+
+	/* Refused: it goes on as it was. By force: somebody has mended it. */
+	kernel_cell("rtos")->behaviour = SIM_DENY;
+	assert_int_equal(action_restart(c, JOB_CONSENT_ASK, NULL, NULL), 0);
+	wait_until(is_idle(c, CELL_RUNNING));
+	assert_int_equal(c->result, CELL_RESULT_SHUTDOWN_DENIED);
+	assert_true(c->fallback && has_loaded("b"));
+	assert_int_equal(action_restart(c, JOB_CONSENT_FORCE, NULL, NULL), 0);
+	wait_until(is_idle(c, CELL_RUNNING));
+	assert_true(!c->fallback && has_loaded("a"));
+	assert_int_equal(c->n_restarts, 0);
+}
+
+static void test_fallback_interrupted(void **state)
+{
+	Cell *c = cell("rtos");
+
+	(void)state;
+	write_fallback();
+	start("rtos", 0);
+	park("rtos");
+	wait_until(c->n_restarts == 1 && is_idle(c, CELL_RUNNING));
+	sim->delay_usec = 50000;
+	park("rtos");
+	wait_until(c->state == CELL_STARTING && c->fallback);
+	/* Who comes after a celld that died on the way does what that one was about to. */
+	kill_manager();
+	sim->delay_usec = 0;
+	c = cell("rtos");
+	wait_until(is_idle(c, CELL_RUNNING));
+	assert_true(c->fallback && has_loaded("b"));
 }
 
 static void test_left_for_inspection(void **state)
@@ -1250,6 +1317,8 @@ int main(void)
 		history(test_conflict),
 		history(test_violation),
 		history(test_start_limit),
+		history(test_fallback),
+		history(test_fallback_interrupted),
 		history(test_left_for_inspection),
 		history(test_reboot),
 		history(test_heartbeat),

@@ -27,7 +27,10 @@ static void test_saved_and_loaded(void **state)
 	cell_set_supervisor(c, CELL_SUPERVISOR_UNIT);
 	cell_set_operation(c, CELL_OPERATION_STOP);
 	c->n_restarts = 7;
-	c->policy = (SuperviseState){ .attempt = 3, .window_usec = 1ULL << 60, .window_starts = 4, .running_usec = 99 };
+	c->fallback = true;
+	c->policy = (SuperviseState){
+		.attempt = 3, .failures = 2, .window_usec = 1ULL << 60, .window_starts = 4, .running_usec = 99
+	};
 	assert_int_equal(state_file_save(dir, c), 0);
 
 	assert_int_equal(state_file_load(dir, "rtos", &saved), 0);
@@ -36,6 +39,7 @@ static void test_saved_and_loaded(void **state)
 	assert_int_equal(saved.supervisor, CELL_SUPERVISOR_UNIT);
 	assert_int_equal(saved.operation, CELL_OPERATION_STOP);
 	assert_int_equal(saved.n_restarts, 7);
+	assert_true(saved.fallback);
 	assert_memory_equal(&saved.policy, &c->policy, sizeof(saved.policy));
 
 	/* A cell of which nothing need be known has no file. */
@@ -52,13 +56,8 @@ static void test_saved_and_loaded(void **state)
 static void test_state_file_parse(void **state)
 {
 	static const char *const bad[] = {
-		"STATE",
-		"STATE=nothing\n",
-		"RESULT=\n",
-		"SUPERVISOR=none\nOPERATION=fly\n",
-		"N_RESTARTS=-1\n",
-		"ATTEMPT=x\n",
-		"WINDOW_USEC=99999999999999999999\n",
+		"STATE",	   "STATE=nothing\n", "RESULT=\n",    "SUPERVISOR=none\nOPERATION=fly\n",
+		"N_RESTARTS=-1\n", "ATTEMPT=x\n",     "FALLBACK=2\n", "WINDOW_USEC=99999999999999999999\n",
 	};
 	CellSaved s = { .n_restarts = 5 };
 

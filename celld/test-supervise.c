@@ -67,6 +67,42 @@ static void test_backoff(void **state)
 	assert_int_equal(delay, p.restart_usec);
 }
 
+static void test_fallback(void **state)
+{
+	SupervisionPolicy p = policy_of(RESTART_ALWAYS);
+	SuperviseState s = { 0 };
+	uint64_t now = START, delay;
+
+	(void)state;
+	for (unsigned round = 0; round < 3; round++) {
+		p.fallback_after_failures = round;
+		supervise_reset(&s);
+		for (unsigned failures = 1; failures <= 4; failures++) {
+			assert_int_equal(supervise_wants_fallback(&s, &p), round > 0 && failures > round);
+			supervise_started(&s, &p, now);
+			assert_int_equal(supervise_ended(&s, &p, CELL_RESULT_CELL_FAILED, ++now, 0, &delay),
+					 SUPERVISE_RESTART);
+		}
+		assert_int_equal(supervise_wants_fallback(&s, &p), round > 0);
+	}
+
+	/* In a row: a good end in between begins it anew... */
+	supervise_started(&s, &p, now);
+	(void)supervise_ended(&s, &p, CELL_RESULT_SUCCESS, now, 0, &delay);
+	assert_false(supervise_wants_fallback(&s, &p));
+	for (unsigned i = 0; i < 2; i++) {
+		supervise_started(&s, &p, now);
+		(void)supervise_ended(&s, &p, CELL_RESULT_HEARTBEAT_TIMEOUT, now, 0, &delay);
+	}
+	assert_true(supervise_wants_fallback(&s, &p));
+
+	/* ...and a long run that fails is the first one again. */
+	supervise_started(&s, &p, now);
+	(void)supervise_ended(&s, &p, CELL_RESULT_CPU_FAILED, now + 10 * p.restart_max_usec, 0, &delay);
+	assert_int_equal(s.failures, 1);
+	assert_false(supervise_wants_fallback(&s, &p));
+}
+
 static void test_start_limit(void **state)
 {
 	SupervisionPolicy p = policy_of(RESTART_ALWAYS);
@@ -177,10 +213,10 @@ static void test_exit_status(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wants_restart), cmocka_unit_test(test_backoff),
-		cmocka_unit_test(test_start_limit),   cmocka_unit_test(test_start_limit_window),
-		cmocka_unit_test(test_jitter),	      cmocka_unit_test(test_extreme_durations),
-		cmocka_unit_test(test_exit_status),
+		cmocka_unit_test(test_wants_restart),	   cmocka_unit_test(test_backoff),
+		cmocka_unit_test(test_fallback),	   cmocka_unit_test(test_start_limit),
+		cmocka_unit_test(test_start_limit_window), cmocka_unit_test(test_jitter),
+		cmocka_unit_test(test_extreme_durations),  cmocka_unit_test(test_exit_status),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

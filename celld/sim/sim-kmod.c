@@ -222,8 +222,8 @@ static int begin_with_consent(Call *call, const char *what, const char *name, co
 	return error < 0 || (*ret)->used ? error : -ENOENT;
 }
 
-int kmod_cell_load(_unused_ int fd, const char *name, const KmodConsent *consent, _unused_ const KmodImage *images,
-		   _unused_ size_t n_images)
+int kmod_cell_load(_unused_ int fd, const char *name, const KmodConsent *consent, const KmodImage *images,
+		   size_t n_images)
 {
 	SimCell *c;
 	Call call;
@@ -233,6 +233,9 @@ int kmod_cell_load(_unused_ int fd, const char *name, const KmodConsent *consent
 		return call_end(&call, error, "simulated");
 	c->kernel.state = KERNEL_SHUT_DOWN;
 	memset(&c->kernel.failed, 0, sizeof(c->kernel.failed));
+	memset(c->loaded, 0, sizeof(c->loaded));
+	if (n_images > 0)
+		memcpy(c->loaded, images[0].data, MIN(images[0].size_bytes, sizeof(c->loaded) - 1));
 	sim_emit(call.sim, NET_EVENT_LOADABLE, c, NULL, 0);
 	return call_end(&call, 0, NULL);
 }

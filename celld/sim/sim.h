@@ -59,6 +59,7 @@ typedef struct SimCell {
 	KernelCell kernel;
 	unsigned behaviour; /**< SIM_*; outlives the cell, so that it can be set before */
 	unsigned starts;
+	char loaded[16]; /**< beginning of the first image of the last load */
 	uint64_t random; /**< 0: not seeded yet */
 	SimFate fate;
 	uint64_t fate_usec; /**< when it is fulfilled */

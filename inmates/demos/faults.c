@@ -178,6 +178,11 @@ static void do_exit(void)
 	cell_stop(CELL_STATE_SHUT_DOWN);
 }
 
+static void do_revision(void)
+{
+	cell_stop(CELL_STATE_ABI_MISMATCH);
+}
+
 static const struct fault table[] = {
 	{ "none", '0', do_none, "behave again" },
 	{ "beat", 'b', do_beat, "stop beating, keep running" },
@@ -200,6 +205,7 @@ static const struct fault table[] = {
 	{ "hang", 'h', do_hang, "spin with interrupts off" },
 	{ "halt", 't', do_halt, "HLT with interrupts off" },
 	{ "exit", 'e', do_exit, "state shut down, halt" },
+	{ "revision", 'x', do_revision, "as if it did not know this communication page, halt" },
 };
 
 static void commit(const struct fault *fault)

@@ -73,6 +73,8 @@ int cell_init_root(void)
 	if (!err)
 		err = paging_init(&root_cell.stage2, &arch_stage2_format);
 	if (!err)
+		err = mmio_init(&root_cell);
+	if (!err)
 		err = memory_map_regions(&root_cell);
 	if (!err)
 		err = arch_cell_init(&root_cell);
@@ -291,7 +293,9 @@ static int prepare(struct cell *cell)
 	cell->comm->state = CELL_STATE_SHUT_DOWN;
 	if (paging_init(&cell->stage2, &arch_stage2_format))
 		return refuse(-ENOMEM, "cell %s: no page left for page tables", cell->name);
-	err = memory_map_regions(cell);
+	err = mmio_init(cell);
+	if (!err)
+		err = memory_map_regions(cell);
 	if (!err)
 		err = arch_cell_init(cell);
 	if (!err && paging_split(&root_cell.stage2, arch_virt_to_phys(cell->comm), PAGE_SIZE))
@@ -315,6 +319,7 @@ static void show_comm(const struct cell *cell, bool show)
 static void cell_free(struct cell *cell)
 {
 	arch_cell_exit(cell);
+	mmio_exit(cell);
 	paging_exit(&cell->stage2);
 	pool_free(cell->comm, 1);
 	pool_free((void *)cell->config, cell->config_pages);

@@ -24,14 +24,23 @@ unsigned int mem_access(const struct cell_memory *mem)
 	return access;
 }
 
-/* The region moves between root and cell. */
-static bool changes_hands(const struct cell_memory *mem)
+bool memory_changes_hands(const struct cell_memory *mem)
 {
-	return mem->size && !mem_is_subpage(mem) && !(mem->flags & (CELL_MEM_COMM_REGION | CELL_MEM_ROOTSHARED));
+	return mem->size && !(mem->flags & (CELL_MEM_COMM_REGION | CELL_MEM_ROOTSHARED));
 }
 
-/* Another cell that has memory of a region. Root has it too while it is shared, or that cell is loadable. */
-static const struct cell *other_owner(const struct cell_memory *mem)
+/* The pages that a region touches; it starts inside of the first if it is a sub-page region. */
+static paddr_t first_page(const struct cell_memory *mem)
+{
+	return mem->phys_start & PAGE_MASK;
+}
+
+static u64 pages_size(const struct cell_memory *mem)
+{
+	return PAGE_ALIGN(mem->phys_start + mem->size) - first_page(mem);
+}
+
+const struct cell *memory_owner(paddr_t start, u64 size, u64 shared)
 {
 	const struct cell_memory *theirs;
 	const struct cell *cell;
@@ -41,10 +50,20 @@ static const struct cell *other_owner(const struct cell_memory *mem)
 			continue;
 		for_each_mem (theirs, cell->config)
 			if (theirs->size && !(theirs->flags & CELL_MEM_COMM_REGION) &&
-			    !(mem->flags & theirs->flags & CELL_MEM_ROOTSHARED) &&
-			    ranges_overlap(mem->phys_start, mem->size, theirs->phys_start, theirs->size))
+			    !(shared & theirs->flags & CELL_MEM_ROOTSHARED) &&
+			    ranges_overlap(start, size, theirs->phys_start, theirs->size))
 				return cell;
 	}
+	return NULL;
+}
+
+const struct cell_memory *memory_find_root(paddr_t page)
+{
+	const struct cell_memory *mem;
+
+	for_each_mem (mem, root_cell.config)
+		if (!mem_is_subpage(mem) && page - mem->phys_start < mem->size)
+			return mem;
 	return NULL;
 }
 
@@ -67,13 +86,35 @@ static int root_access(paddr_t start, u64 size, paddr_t *ret_missing)
 	return access;
 }
 
+/* The same for a sub-page region: other parts of its pages may be another cell's, so ask root's configuration. */
+static int root_access_configured(const struct cell_memory *wanted, paddr_t *ret_missing)
+{
+	unsigned int access = ACCESS_RWX | ACCESS_DEVICE;
+	const struct cell_memory *mem;
+
+	for_each_mem (mem, root_cell.config)
+		if (mem_is_subpage(mem) && wanted->phys_start >= mem->phys_start &&
+		    wanted->phys_start + wanted->size <= mem->phys_start + mem->size)
+			return mem_access(mem);
+	for (paddr_t at = first_page(wanted); at < wanted->phys_start + wanted->size;) {
+		mem = memory_find_root(at);
+		if (!mem) {
+			*ret_missing = at;
+			return -1;
+		}
+		access &= mem_access(mem);
+		at = mem->phys_start + mem->size;
+	}
+	return access;
+}
+
 static int check_region(const struct cell_config *config, const struct cell_memory *mem)
 {
 	unsigned int index = mem - config_memory(config);
 	unsigned long long start = mem->phys_start, size = mem->size;
 	const struct cell *owner;
 	const char *reserved;
-	paddr_t missing;
+	paddr_t missing = start;
 	int access;
 
 	if (mem->flags & CELL_MEM_COMM_REGION) {
@@ -90,11 +131,11 @@ static int check_region(const struct cell_config *config, const struct cell_memo
 	if (reserved)
 		return refuse(-EBUSY, "cell %s: memory region %u (0x%llx+0x%llx): touches the %s", config->name, index,
 			      start, size, reserved);
-	owner = other_owner(mem);
+	owner = memory_owner(start, size, mem->flags);
 	if (owner)
 		return refuse(-EBUSY, "cell %s: memory region %u (0x%llx+0x%llx): cell %s has it", config->name, index,
 			      start, size, owner->name);
-	access = root_access(start & PAGE_MASK, PAGE_ALIGN(start + size) - (start & PAGE_MASK), &missing);
+	access = mem_is_subpage(mem) ? root_access_configured(mem, &missing) : root_access(start, size, &missing);
 	if (access < 0)
 		return refuse(-EBUSY, "cell %s: memory region %u (0x%llx+0x%llx): 0x%llx is not root's", config->name,
 			      index, start, size, (unsigned long long)missing);
@@ -109,12 +150,20 @@ int memory_check_root(void)
 	const u64 limit = paging_level_size(PAGING_MAX_LEVELS);
 	const struct cell_memory *mem;
 
-	for_each_mem (mem, root_cell.config)
-		if (mem->size && !mem_is_subpage(mem) &&
-		    (mem->phys_start != mem->virt_start || mem->flags & CELL_MEM_COMM_REGION || mem->size > limit ||
-		     mem->phys_start > limit - mem->size))
-			return refuse(-EINVAL, "root cell: memory region %u is not mapped one to one",
-				      (u32)(mem - config_memory(root_cell.config)));
+	for_each_mem (mem, root_cell.config) {
+		u32 index = mem - config_memory(root_cell.config);
+		const char *reserved;
+
+		if (!mem->size)
+			continue;
+		if (mem->phys_start != mem->virt_start || mem->flags & CELL_MEM_COMM_REGION || mem->size > limit ||
+		    mem->phys_start > limit - mem->size)
+			return refuse(-EINVAL, "root cell: memory region %u is not mapped one to one", index);
+		/* What is mapped is taken away again; what is forwarded would get there. */
+		reserved = mem_is_subpage(mem) ? arch_reserved(mem->phys_start, mem->size) : NULL;
+		if (reserved)
+			return refuse(-EINVAL, "root cell: memory region %u: touches the %s", index, reserved);
+	}
 	return 0;
 }
 
@@ -137,8 +186,12 @@ int memory_map_regions(struct cell *cell)
 
 	for_each_mem (mem, cell->config) {
 		paddr_t phys = mem->phys_start;
-		int err;
+		int err = 0;
 
+		if (mem->size && mem_is_subpage(mem))
+			err = subpage_add(cell, mem);
+		if (err)
+			return err;
 		if (!mem->size || mem_is_subpage(mem))
 			continue;
 		if (mem->flags & CELL_MEM_COMM_REGION)
@@ -158,17 +211,21 @@ int memory_split_root(const struct cell *cell)
 	const struct cell_memory *mem;
 
 	for_each_mem (mem, cell->config) {
-		int err = changes_hands(mem) ? paging_split(&root_cell.stage2, mem->phys_start, mem->size) : 0;
+		int err = 0;
 
+		if (memory_changes_hands(mem))
+			err = paging_split(&root_cell.stage2, first_page(mem), pages_size(mem));
 		if (err)
 			return refuse(err, "cell %s: no pages left to split root's page tables", cell->name);
 	}
 	return 0;
 }
 
+/* Nothing is loaded into sub-page regions. */
 static bool selected(const struct cell_memory *mem, bool loadable_only)
 {
-	return changes_hands(mem) && (!loadable_only || mem->flags & CELL_MEM_LOADABLE);
+	return memory_changes_hands(mem) &&
+	       (!loadable_only || (mem->flags & CELL_MEM_LOADABLE && !mem_is_subpage(mem)));
 }
 
 void memory_take(const struct cell *cell, bool loadable_only)
@@ -177,34 +234,63 @@ void memory_take(const struct cell *cell, bool loadable_only)
 
 	for_each_mem (mem, cell->config)
 		if (selected(mem, loadable_only))
-			paging_unmap(&root_cell.stage2, mem->phys_start, mem->size);
+			paging_unmap(&root_cell.stage2, first_page(mem), pages_size(mem));
 }
 
-/* The part of a region that lies in one of root's; size 0: none. */
-static u64 common_part(const struct cell_memory *mem, const struct cell_memory *root_mem, paddr_t *ret_start)
+/* The part of a range that lies in a region of root's; size 0: none. */
+static u64 common_part(paddr_t first, u64 size, const struct cell_memory *root_mem, paddr_t *ret_start)
 {
-	paddr_t start = MAX(mem->phys_start, root_mem->phys_start);
-	paddr_t end = MIN(mem->phys_start + mem->size, root_mem->phys_start + root_mem->size);
+	paddr_t start = MAX(first, root_mem->phys_start);
+	paddr_t end = MIN(first + size, root_mem->phys_start + root_mem->size);
 
 	*ret_start = start;
 	return start < end && !mem_is_subpage(root_mem) ? end - start : 0;
 }
 
+/* Another cell still has a part of the page. */
+static bool remains_divided(paddr_t page, const struct cell *except)
+{
+	const struct cell_memory *mem;
+	const struct cell *cell;
+
+	for_each_cell (cell) {
+		if (cell == &root_cell || cell == except)
+			continue;
+		for_each_mem (mem, cell->config)
+			if (subpage_divides(mem, page))
+				return true;
+	}
+	return false;
+}
+
+static void give_range(paddr_t first, u64 range)
+{
+	const struct cell_memory *root_mem;
+	paddr_t start;
+
+	for_each_mem (root_mem, root_cell.config) {
+		u64 size = common_part(first, range, root_mem, &start);
+
+		if (size && paging_map(&root_cell.stage2, start, start, size, mem_access(root_mem),
+				       !(root_mem->flags & CELL_MEM_NO_HUGEPAGES)))
+			print("BUG: cannot return 0x%llx to root\n", (unsigned long long)start);
+	}
+}
+
 void memory_give(const struct cell *cell, bool loadable_only)
 {
-	const struct cell_memory *mem, *root_mem;
-	paddr_t start;
-	u64 size;
+	const struct cell_memory *mem;
 
 	for_each_mem (mem, cell->config) {
 		if (!selected(mem, loadable_only))
 			continue;
-		for_each_mem (root_mem, root_cell.config) {
-			size = common_part(mem, root_mem, &start);
-			if (size && paging_map(&root_cell.stage2, start, start, size, mem_access(root_mem),
-					       !(root_mem->flags & CELL_MEM_NO_HUGEPAGES)))
-				print("BUG: cannot return 0x%llx to root\n", (unsigned long long)start);
+		if (!mem_is_subpage(mem)) {
+			give_range(mem->phys_start, mem->size);
+			continue;
 		}
+		for (paddr_t page = first_page(mem); page < mem->phys_start + mem->size; page += PAGE_SIZE)
+			if (!remains_divided(page, cell))
+				give_range(page, PAGE_SIZE);
 	}
 }
 
@@ -227,7 +313,7 @@ void memory_merge_root(const struct cell *cell)
 
 	for_each_mem (mem, cell->config)
 		for_each_mem (root_mem, root_cell.config)
-			if (changes_hands(mem))
+			if (memory_changes_hands(mem))
 				merge_part(mem, root_mem);
 	/* Root has all pages of a loadable cell, whose borders may be gone now. Needs no more than was just freed. */
 	for_each_cell (other)
@@ -243,19 +329,30 @@ static bool is_ram(const struct cell_memory *root_mem)
 	return (root_mem->flags & (all | CELL_MEM_IO)) == all;
 }
 
+static void clear_range(paddr_t start, u64 size)
+{
+	while (size) {
+		u64 part = MIN(size, PAGE_SIZE - (start & ~PAGE_MASK));
+
+		memset((u8 *)arch_temp_map(start & PAGE_MASK) + (start & ~PAGE_MASK), 0, part);
+		start += part;
+		size -= part;
+	}
+}
+
 void memory_clear(const struct cell *cell)
 {
 	const struct cell_memory *mem, *root_mem;
 	paddr_t start;
 
 	for_each_mem (mem, cell->config) {
-		if (!changes_hands(mem))
+		if (!memory_changes_hands(mem))
 			continue;
-		for_each_mem (root_mem, root_cell.config) {
-			u64 size = is_ram(root_mem) ? common_part(mem, root_mem, &start) : 0;
+		for_each_mem (root_mem, root_cell.config)
+			if (is_ram(root_mem)) {
+				u64 size = common_part(mem->phys_start, mem->size, root_mem, &start);
 
-			for (u64 offset = 0; offset < size; offset += PAGE_SIZE)
-				memset(arch_temp_map(start + offset), 0, PAGE_SIZE);
-		}
+				clear_range(start, size);
+			}
 	}
 }

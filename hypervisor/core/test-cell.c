@@ -136,13 +136,15 @@ static void test_create(void **state)
 		assert_int_equal(pcpu_of(id)->arch.flushes, flushes + 1);
 	}
 
-	/* What moved has left root; what is shared or not mapped stays. */
+	/* What moved has left root, with the whole page of what is smaller; what is shared stays. */
 	assert_root_has(AREA, 2 * FAKE_MIB, false);
 	assert_root_has(AREA + 3 * FAKE_MIB + 0x5000, 0x3000, false);
 	assert_root_has(FAKE_DEVICE_START, 0x2000, false);
 	assert_root_has(AREA + 2 * FAKE_MIB, FAKE_MIB + 0x5000, true);
 	assert_root_has(AREA + 3 * FAKE_MIB + 0x8000, 3 * FAKE_MIB, true);
-	assert_root_has(FAKE_DEVICE_START + 0x2000, 0x2000, true);
+	assert_root_has(FAKE_DEVICE_START + 0x2000, 0x1000, true);
+	assert_root_has(FAKE_DEVICE_START + 0x3000, 0x1000, false);
+	assert_root_has(FAKE_DEVICE_START + 0x4000, 0x1000, true);
 
 	/* The cell has it all, and nothing else. */
 	assert_int_equal(translate(cell, 0), AREA);

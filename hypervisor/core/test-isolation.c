@@ -112,10 +112,14 @@ static bool is_configured(paddr_t at)
 	for_each_cell (cell) {
 		if (cell == &root_cell)
 			continue;
-		for_each_mem (mem, cell->config)
-			if (!(mem->flags & (CELL_MEM_ROOTSHARED | CELL_MEM_COMM_REGION)) && !mem_is_subpage(mem) &&
-			    at - mem->phys_start < mem->size && !(cell->loadable && mem->flags & CELL_MEM_LOADABLE))
+		for_each_mem (mem, cell->config) {
+			if (mem->flags & (CELL_MEM_ROOTSHARED | CELL_MEM_COMM_REGION))
+				continue;
+			if (mem_is_subpage(mem) ? at + PAGE_SIZE > mem->phys_start && at < mem->phys_start + mem->size
+						: at - mem->phys_start < mem->size &&
+							  !(cell->loadable && mem->flags & CELL_MEM_LOADABLE))
 				return true;
+		}
 	}
 	return false;
 }

@@ -17,7 +17,7 @@
 #define FAKE_MIB (1UL << 20)
 #define FAKE_RAM_BYTES (32 * FAKE_MIB) /**< from physical address 0 */
 #define FAKE_HV_START (30 * FAKE_MIB)  /**< hypervisor memory, not in root's configuration */
-#define FAKE_DEVICE_START 0x10000000UL /**< root's device registers; nobody may touch them here */
+#define FAKE_DEVICE_START 0x10000000UL /**< root's device registers */
 #define FAKE_DEVICE_BYTES FAKE_MIB
 #define FAKE_IRQCHIP_START (FAKE_DEVICE_START + 0x80000) /**< one page that arch_reserved() names */
 #define FAKE_CPUS_MAX 8
@@ -45,6 +45,9 @@ __attribute__((noreturn)) void fake_fault(const char *fmt, ...) PRINTF_LIKE(1, 2
 
 /** fake_ram() - the test's view of a physical address */
 u8 *fake_ram(paddr_t address);
+
+/** fake_device() - and of a device register */
+u8 *fake_device(paddr_t address);
 
 /** fake_power_on() - memory is zeroed, nothing else is there; image_header is filled in from struct fake */
 void fake_power_on(void);

@@ -18,6 +18,7 @@ struct hv_image_header image_header;
 struct fake fake;
 
 static u8 *ram;
+static u8 device[FAKE_DEVICE_BYTES];
 static void *zero_page;
 static char console[CONSOLE_BYTES];
 static size_t console_used;
@@ -40,6 +41,13 @@ u8 *fake_ram(paddr_t address)
 	if (!ram || address >= FAKE_RAM_BYTES)
 		fake_fault("0x%llx is not RAM", (unsigned long long)address);
 	return ram + address;
+}
+
+u8 *fake_device(paddr_t address)
+{
+	if (address < FAKE_DEVICE_START || address >= FAKE_DEVICE_START + FAKE_DEVICE_BYTES)
+		fake_fault("0x%llx is no device register", (unsigned long long)address);
+	return device + (address - FAKE_DEVICE_START);
 }
 
 void fake_power_on(void)
@@ -94,6 +102,13 @@ void *arch_temp_map(paddr_t page)
 	if (fake.on_temp_map)
 		fake.on_temp_map(page);
 	return fake_ram(page);
+}
+
+void *arch_temp_map_device(paddr_t page)
+{
+	if (page & ~PAGE_MASK)
+		fake_fault("temporary mapping of 0x%llx", (unsigned long long)page);
+	return page < FAKE_RAM_BYTES ? fake_ram(page) : fake_device(page);
 }
 
 paddr_t arch_zero_page(void)

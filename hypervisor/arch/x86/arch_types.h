@@ -34,12 +34,13 @@ struct arch_pcpu {
 	struct vcpu_regs *regs;	  /**< of the guest, on our stack */
 	u64 linux_cr3, linux_rsp; /**< as the trampoline left them */
 	u64 host_cr3;
-	bool wait_sipi; /**< parked */
-	bool mtrr_on;	/**< the guest wrote MTRR_DEF_TYPE.E */
-	u64 pat;	/**< as the guest reads it */
-	u32 kicks;	/**< NMIs of ours that this CPU has not taken yet; too many if some merged */
-	u32 init;	/**< INIT posted by another CPU of the cell */
-	u32 sipi;	/**< 0x100 | vector, posted likewise */
+	paddr_t device_page; /**< that arch_temp_map_device() mapped last */
+	bool wait_sipi;	     /**< parked */
+	bool mtrr_on;	     /**< the guest wrote MTRR_DEF_TYPE.E */
+	u64 pat;	     /**< as the guest reads it */
+	u32 kicks;	     /**< NMIs of ours that this CPU has not taken yet; too many if some merged */
+	u32 init;	     /**< INIT posted by another CPU of the cell */
+	u32 sipi;	     /**< 0x100 | vector, posted likewise */
 	u64 gdt[8];
 	struct tss64 tss;
 };

@@ -150,3 +150,23 @@ bool mmio_decode(const u8 *bytes, unsigned int available, bool long_code, bool c
 	*ret_insn = i;
 	return true;
 }
+
+static u64 low_bits(unsigned int bytes)
+{
+	return bytes == 8 ? ~0UL : (1UL << bytes * 8) - 1;
+}
+
+u64 mmio_insn_stored(const struct mmio_insn *i, u64 reg)
+{
+	return (i->immediate ? i->value : reg >> (i->high_byte ? 8 : 0)) & low_bits(i->size);
+}
+
+/* A 32-bit result clears the upper half, a shorter one leaves the rest alone: AMD APM vol.1 3.1.2.3. */
+u64 mmio_insn_loaded(const struct mmio_insn *i, u64 reg, u64 value)
+{
+	unsigned int shift = i->high_byte ? 8 : 0;
+	u64 mask = low_bits(i->reg_size) << shift;
+
+	value &= low_bits(i->size);
+	return i->reg_size >= 4 ? value : (reg & ~mask) | value << shift;
+}

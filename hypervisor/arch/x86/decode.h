@@ -31,4 +31,10 @@ struct mmio_insn {
  */
 bool mmio_decode(const u8 *bytes, unsigned int available, bool long_code, bool code32, struct mmio_insn *ret_insn);
 
+/** mmio_insn_stored() - what a write puts into memory; @reg: contents of its register */
+u64 mmio_insn_stored(const struct mmio_insn *insn, u64 reg);
+
+/** mmio_insn_loaded() - contents of the register after a read of @value; @reg: contents before */
+u64 mmio_insn_loaded(const struct mmio_insn *insn, u64 reg, u64 value);
+
 #endif

@@ -190,52 +190,68 @@ static u64 *reg_of(struct vcpu_regs *regs, unsigned int number)
 	return (u64 *)((u8 *)regs + offset[number]);
 }
 
-static u64 insn_value(struct vcpu_regs *regs, const struct mmio_insn *i)
-{
-	u64 value = i->immediate ? i->value : *reg_of(regs, i->reg) >> (i->high_byte ? 8 : 0);
-
-	return i->size == 8 ? value : value & ((1UL << i->size * 8) - 1);
-}
-
 static bool is_apic_page(u64 gpa)
 {
 	return !apic_x2apic() && (gpa & PAGE_MASK) == XAPIC_BASE;
 }
 
-/* Reads of the APIC page never trap, and only 32-bit accesses are defined. */
-static bool apic_page_write(struct pcpu *cpu, struct vcpu_regs *regs, const struct vcpu_view *view, u64 gpa,
-			    struct violation *v)
+static bool decode_at(struct pcpu *cpu, const struct vcpu_view *view, struct mmio_insn *ret_insn)
 {
 	u8 bytes[INSTRUCTION_MAX_BYTES];
-	struct mmio_insn insn;
 	unsigned int n = guest_fetch(cpu, view, bytes, sizeof(bytes));
 
-	cpu->stats[CELL_STAT_X86_XAPIC]++;
-	if (!mmio_decode(bytes, n, view->long_code, view->code32, &insn) || !insn.write || insn.size != 4 ||
-	    gpa & 0xf) {
-		*v = (struct violation){ HV_CAUSE_INSTRUCTION, HV_EVENT_WRITE, view->rip,
-					 "cannot emulate an APIC access, instruction" };
+	return mmio_decode(bytes, n, view->long_code, view->code32, ret_insn);
+}
+
+/* Reads of the APIC page never trap, and only 32-bit accesses are defined. */
+static bool apic_page_write(struct pcpu *cpu, const struct mmio_access *a, struct violation *v)
+{
+	if (a->write && a->size == 4 && !(a->address & 0xf))
+		return apic_guest_write(cpu, (a->address & ~PAGE_MASK) >> 4, a->value, false, v);
+	v->what = "forbidden APIC access, write to memory";
+	return false;
+}
+
+static bool emulate(struct pcpu *cpu, const struct mmio_window *window, struct vcpu_regs *regs,
+		    const struct vcpu_view *view, u64 gpa, bool write, struct violation *v)
+{
+	struct mmio_access a = { .address = gpa, .write = write };
+	struct mmio_insn insn;
+	u64 *reg;
+
+	/* What was executed may have been overwritten since: then it is no access that we could have trapped. */
+	if (!decode_at(cpu, view, &insn) || insn.write != write) {
+		*v = (struct violation){ HV_CAUSE_INSTRUCTION, write ? HV_EVENT_WRITE : 0, view->rip,
+					 "cannot emulate an access to trapped memory, instruction" };
 		return false;
 	}
-	if (!apic_guest_write(cpu, (gpa & ~PAGE_MASK) >> 4, insn_value(regs, &insn), false, v))
+	reg = reg_of(regs, insn.reg);
+	a.size = insn.size;
+	a.value = write ? mmio_insn_stored(&insn, *reg) : 0;
+	v->access |= a.size;
+	if (!(window ? mmio_emulate(cpu, window, &a) : apic_page_write(cpu, &a, v)))
 		return false;
+	if (!write)
+		*reg = mmio_insn_loaded(&insn, *reg, a.value);
 	vendor_skip(cpu, insn.length);
 	return true;
 }
 
-bool handle_mmio(struct pcpu *cpu, struct vcpu_regs *regs, u64 gpa, bool write, bool fetch, struct violation *v)
+bool handle_mmio(struct pcpu *cpu, struct vcpu_regs *regs, u64 gpa, enum mmio_kind kind, struct violation *v)
 {
+	static const char *const what[] = { "read of memory", "write to memory", "fetch from memory",
+					    "page table in memory" };
+	static const u32 access[] = { 0, HV_EVENT_WRITE, HV_EVENT_FETCH, 0 };
+	bool apic = is_apic_page(gpa), data = kind == MMIO_READ || kind == MMIO_WRITE;
+	const struct mmio_window *window = data && !apic ? mmio_find(cpu->cell, gpa) : NULL;
 	struct vcpu_view view;
 
+	cpu->stats[apic && kind == MMIO_WRITE ? CELL_STAT_X86_XAPIC : CELL_STAT_MMIO]++;
+	*v = (struct violation){ HV_CAUSE_MMIO, access[kind], gpa, what[kind] };
+	if (!window && !(apic && kind == MMIO_WRITE))
+		return false;
 	vendor_view(cpu, &view);
-	if (is_apic_page(gpa) && write)
-		return apic_page_write(cpu, regs, &view, gpa, v);
-	cpu->stats[CELL_STAT_MMIO]++;
-	*v = (struct violation){ HV_CAUSE_MMIO, (write ? HV_EVENT_WRITE : 0) | (fetch ? HV_EVENT_FETCH : 0), gpa,
-				 fetch	 ? "fetch from memory"
-				 : write ? "write to memory"
-					 : "read of memory" };
-	return false;
+	return emulate(cpu, window, regs, &view, gpa, kind == MMIO_WRITE, v);
 }
 
 /* --- management, INIT and SIPI --- */

@@ -2,8 +2,8 @@
 /*
  * The hypervisor's own address space and descriptor tables: W^X, guard pages under the stacks, the trampoline's page.
  *
- * Hypervisor memory is mapped linearly at HV_BASE; behind it a window for device registers and one page per CPU to look
- * at any other memory.
+ * Hypervisor memory is mapped linearly at HV_BASE; behind it a window for device registers and two pages per CPU to
+ * look at any other memory and at any other registers.
  */
 #include <image.h>
 #include <hv/arch.h>
@@ -16,6 +16,7 @@
 
 #define DEVICE_WINDOW (HV_BASE + 0x4000000000UL)
 #define TEMP_WINDOW (DEVICE_WINDOW + (u64)ARCH_REMAP_PAGES * PAGE_SIZE)
+#define TEMP_DEVICE_WINDOW (TEMP_WINDOW + (u64)MAX_CPUS * PAGE_SIZE)
 
 /* Where Linux keeps them too, so that returning to it needs no far jump. */
 #define SELECTOR_CODE 0x10
@@ -91,10 +92,14 @@ static int map_block(unsigned int id)
 	return err;
 }
 
-/* Tables for the page that each CPU maps at will, so that arch_temp_map() never needs memory. */
+/* Tables for the pages that each CPU maps at will, so that arch_temp_map() never needs memory. */
 static int map_temp(unsigned int id)
 {
-	return paging_map(&host, TEMP_WINDOW + id * PAGE_SIZE, host_memory_phys(), PAGE_SIZE, ACCESS_READ, false);
+	paddr_t page = host_memory_phys();
+	int err = paging_map(&host, TEMP_WINDOW + id * PAGE_SIZE, page, PAGE_SIZE, ACCESS_READ, false);
+
+	pcpu_of(id)->arch.device_page = page;
+	return err ? err : paging_map(&host, TEMP_DEVICE_WINDOW + id * PAGE_SIZE, page, PAGE_SIZE, ACCESS_READ, false);
 }
 
 int host_init(void)
@@ -195,7 +200,7 @@ void *host_map_device(paddr_t phys, u64 size)
 
 u32 arch_remap_used(void)
 {
-	return device_pages + image_header.max_cpus;
+	return device_pages + 2 * image_header.max_cpus;
 }
 
 void *arch_temp_map(paddr_t page)
@@ -204,6 +209,19 @@ void *arch_temp_map(paddr_t page)
 
 	paging_map(&host, (u64)virt, page, PAGE_SIZE, ACCESS_READ | ACCESS_WRITE, false);
 	tlb_flush_page(virt);
+	return virt;
+}
+
+void *arch_temp_map_device(paddr_t page)
+{
+	struct pcpu *cpu = this_cpu();
+	void *virt = (void *)(TEMP_DEVICE_WINDOW + (u64)cpu->id * PAGE_SIZE);
+
+	if (cpu->arch.device_page != page) {
+		paging_map(&host, (u64)virt, page, PAGE_SIZE, ACCESS_READ | ACCESS_WRITE | ACCESS_DEVICE, false);
+		tlb_flush_page(virt);
+		cpu->arch.device_page = page;
+	}
 	return virt;
 }
 

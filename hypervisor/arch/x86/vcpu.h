@@ -58,8 +58,12 @@ void vendor_take_interrupts(void);
 void handle_cpuid(struct pcpu *cpu, struct vcpu_regs *regs);
 bool handle_msr(struct pcpu *cpu, struct vcpu_regs *regs, bool write, struct violation *v);
 void handle_hypercall(struct pcpu *cpu, struct vcpu_regs *regs);
+
+/** enum mmio_kind - who accessed memory: the instruction, its fetch, or the walk of the guest's page tables */
+enum mmio_kind { MMIO_READ, MMIO_WRITE, MMIO_FETCH, MMIO_WALK };
+
 /** handle_mmio() - access to @gpa that stage-2 does not allow */
-bool handle_mmio(struct pcpu *cpu, struct vcpu_regs *regs, u64 gpa, bool write, bool fetch, struct violation *v);
+bool handle_mmio(struct pcpu *cpu, struct vcpu_regs *regs, u64 gpa, enum mmio_kind kind, struct violation *v);
 /** handle_requests() - serve who kicked; also due behind any draining of the APIC, which lets NMIs in unseen */
 void handle_requests(struct pcpu *cpu);
 /** handle_management() - after an NMI exit; true: it was for us */

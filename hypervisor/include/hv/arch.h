@@ -61,6 +61,8 @@ const char *arch_reserved(paddr_t start, u64 size);
 
 /** arch_temp_map() - map a page for this CPU, until the next call; never fails */
 void *arch_temp_map(paddr_t page);
+/** arch_temp_map_device() - the same for a page of device registers; one that was mapped last costs nothing */
+void *arch_temp_map_device(paddr_t page);
 /** arch_virt_to_phys(), arch_phys_to_virt() - for hypervisor memory */
 paddr_t arch_virt_to_phys(const void *virt);
 void *arch_phys_to_virt(paddr_t phys);

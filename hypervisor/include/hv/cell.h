@@ -8,6 +8,7 @@
 #include <hypercall.h>
 #include <arch_types.h>
 #include <hv/lock.h>
+#include <hv/mmio.h>
 #include <hv/paging.h>
 #include <hv/types.h>
 
@@ -54,6 +55,7 @@ struct cell {
 	bool asked;		/**< a shutdown request is posted and not yet judged */
 	struct cell_comm *comm; /**< communication page; NULL for root */
 	struct paging stage2;	/**< guest-physical to physical */
+	struct mmio_table mmio; /**< what is trapped instead */
 	struct arch_cell arch;
 };
 

@@ -10,6 +10,20 @@ static inline bool ranges_overlap(u64 a, u64 a_size, u64 b, u64 b_size)
 	return a < b + b_size && b < a + a_size;
 }
 
+/** memory_changes_hands() - root loses the region while the cell has it */
+bool memory_changes_hands(const struct cell_memory *mem);
+
+/**
+ * memory_owner() - a cell but root that has a byte of a range
+ * @shared: CELL_MEM_ROOTSHARED: leave out those that share it
+ *
+ * Root may have it, too, while that cell is loadable. Return: NULL if there is none.
+ */
+const struct cell *memory_owner(paddr_t start, u64 size, u64 shared);
+
+/** memory_find_root() - the region that maps a page by root's configuration, whoever has it now; NULL: none */
+const struct cell_memory *memory_find_root(paddr_t page);
+
 /** memory_check_root() - root's regions must be mapped one to one; 0 or -EINVAL, refused by number */
 int memory_check_root(void);
 
@@ -22,7 +36,7 @@ int memory_check_root(void);
  */
 int memory_check(const struct cell_config *config);
 
-/** memory_map_regions() - map all regions of the cell's configuration; 0, -EINVAL, -ENOMEM, -ERANGE */
+/** memory_map_regions() - map or trap all regions of the cell's configuration; 0, -EINVAL, -ENOMEM, -ERANGE */
 int memory_map_regions(struct cell *cell);
 
 /** memory_split_root() - split root's stage-2 at the borders of all regions, so that the moves can't fail; or -ENOMEM
@@ -44,5 +58,16 @@ void memory_merge_root(const struct cell *cell);
 
 /** memory_clear() - zero what changes hands and is RAM by root's configuration; nobody else has it mapped */
 void memory_clear(const struct cell *cell);
+
+/* --- subpage.c --- */
+
+/** subpage_add() - trap a sub-page region of the cell; as mmio_add() */
+int subpage_add(struct cell *cell, const struct cell_memory *mem);
+
+/** subpage_divides() - does the region take a part of the page at @page, and so the page, from root? */
+bool subpage_divides(const struct cell_memory *mem, paddr_t page);
+
+/** subpage_find_divided() - the window for root's part of a page of which a cell has another part; NULL: none */
+const struct mmio_window *subpage_find_divided(paddr_t address);
 
 #endif

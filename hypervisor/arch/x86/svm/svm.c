@@ -358,6 +358,15 @@ static void nmi_exit(struct pcpu *cpu, struct vmcb *vmcb)
 		vmcb->event_injection = EVENT_VALID | EVENT_NMI;
 }
 
+static enum mmio_kind npf_kind(u64 info)
+{
+	if (info & NPF_WALK)
+		return MMIO_WALK;
+	if (info & NPF_FETCH)
+		return MMIO_FETCH;
+	return info & NPF_WRITE ? MMIO_WRITE : MMIO_READ;
+}
+
 static bool dispatch(struct pcpu *cpu, struct vmcb *vmcb, struct vcpu_regs *regs, struct violation *v)
 {
 	switch (vmcb->exit_code) {
@@ -375,8 +384,7 @@ static bool dispatch(struct pcpu *cpu, struct vmcb *vmcb, struct vcpu_regs *regs
 		handle_hypercall(cpu, regs);
 		return true;
 	case EXIT_NPF:
-		return handle_mmio(cpu, regs, vmcb->exit_info2, vmcb->exit_info1 & NPF_WRITE,
-				   vmcb->exit_info1 & NPF_FETCH, v);
+		return handle_mmio(cpu, regs, vmcb->exit_info2, npf_kind(vmcb->exit_info1), v);
 	case EXIT_EXCEPTION + EXC_DB:
 	case EXIT_EXCEPTION + EXC_AC:
 		cpu->stats[CELL_STAT_X86_EXCEPTION]++;

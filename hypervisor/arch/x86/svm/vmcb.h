@@ -108,6 +108,7 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "VMCB");
 #define IOIO_SIZE(info) ((info) >> 4 & 7)
 #define NPF_WRITE (1UL << 1)
 #define NPF_FETCH (1UL << 4)
+#define NPF_WALK (1UL << 33) /**< while the guest's own page tables were walked */
 
 #define SEGMENT_DATA64 0xc93
 #define SEGMENT_CODE64 0xa9b

@@ -302,11 +302,54 @@ static void test_random(void **state)
 	assert_true(successes > 10000);
 }
 
+/* What the CPU itself does with registers, for each width and extension. */
+static void test_registers(void **state)
+{
+	static const struct {
+		u8 bytes[4];
+		u8 length;
+		u64 loaded; /* register after a load of 0x8182838485868788, was 0x1112131415161718 */
+	} loads[] = {
+		{ BYTES(0x8a, 0x07), 0x1112131415161788UL },
+		{ BYTES(0x8a, 0x27), 0x1112131415168818UL },
+		{ BYTES(0x66, 0x8b, 0x07), 0x1112131415168788UL },
+		{ BYTES(0x8b, 0x07), 0x85868788UL },
+		{ BYTES(0x48, 0x8b, 0x07), 0x8182838485868788UL },
+		{ BYTES(0x0f, 0xb6, 0x07), 0x88UL },
+		{ BYTES(0x66, 0x0f, 0xb6, 0x07), 0x1112131415160088UL },
+		{ BYTES(0x48, 0x0f, 0xb6, 0x07), 0x88UL },
+		{ BYTES(0x0f, 0xb7, 0x07), 0x8788UL },
+		{ BYTES(0x48, 0x0f, 0xb7, 0x07), 0x8788UL },
+	}, stores[] = {
+		{ BYTES(0x88, 0x07), 0x18UL },
+		{ BYTES(0x88, 0x27), 0x17UL },
+		{ BYTES(0x66, 0x89, 0x07), 0x1718UL },
+		{ BYTES(0x89, 0x07), 0x15161718UL },
+		{ BYTES(0x48, 0x89, 0x07), 0x1112131415161718UL },
+	};
+	const u64 before = 0x1112131415161718UL, value = 0x8182838485868788UL;
+	struct mmio_insn insn;
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(loads); i++) {
+		assert_true(decode(loads[i].bytes, loads[i].length, CODE64, &insn));
+		assert_int_equal(mmio_insn_loaded(&insn, before, value), loads[i].loaded);
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(stores); i++) {
+		assert_true(decode(stores[i].bytes, stores[i].length, CODE64, &insn));
+		assert_int_equal(mmio_insn_stored(&insn, before), stores[i].loaded);
+	}
+	assert_true(decode((u8[]){ 0x48, 0xc7, 0x07, 0xfe, 0xff, 0xff, 0xff }, 7, CODE64, &insn));
+	assert_int_equal(mmio_insn_stored(&insn, before), -2UL);
+	assert_true(decode((u8[]){ 0x66, 0xc7, 0x07, 0xfe, 0xff }, 5, CODE64, &insn));
+	assert_int_equal(mmio_insn_stored(&insn, before), 0xfffe);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accepted),    cmocka_unit_test(test_truncated), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_all_opcodes), cmocka_unit_test(test_random),
+		cmocka_unit_test(test_all_opcodes), cmocka_unit_test(test_random),    cmocka_unit_test(test_registers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

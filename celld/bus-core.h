@@ -110,6 +110,7 @@ struct BusRequest {
 	pid_t pid;
 	sd_bus_slot *slot; /**< call of ours that it waits for */
 	char *job;	   /**< object path of a job of systemd that it waits for */
+	uint64_t job_usec; /**< CLOCK_MONOTONIC: when it asked for a start, 0: for a stop */
 	int (*job_done)(BusRequest *request, const char *result, sd_bus_error *error); /**< as BusVerb.run */
 };
 
@@ -135,6 +136,10 @@ int bus_request_cell(const BusRequest *request, Cell **ret);
 
 /** bus_unit_listen - hear of jobs that end */
 int bus_unit_listen(Bus *bus);
+
+/* Results of jobs: those of systemd's JobRemoved, and one that only the unit tells. */
+#define BUS_UNIT_FAILED "failed"
+#define BUS_UNIT_START_LIMIT "start-limit-hit" /**< systemd has not even tried */
 
 /**
  * bus_unit_job - have systemd start or stop a unit, and wait

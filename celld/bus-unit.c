@@ -3,6 +3,7 @@
  * Jobs of systemd: a request that starts or stops a unit waits for the job's end, not only for its acceptance.
  */
 #include "bus-core.h"
+#include "clock.h"
 #include "log.h"
 
 #define SYSTEMD_NAME "org.freedesktop.systemd1"
@@ -35,6 +36,34 @@ static void conclude(BusRequest *r, const char *result)
 		bus_request_finish(r, code, NULL);
 }
 
+static int on_unit_start(sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *ignored)
+{
+	BusRequest *r = userdata;
+	uint64_t started = USEC_INFINITY;
+
+	r->slot = sd_bus_slot_unref(r->slot);
+	if (!sd_bus_message_is_method_error(reply, NULL))
+		(void)sd_bus_message_read(reply, "v", "t", &started);
+	conclude(r, started < r->job_usec ? BUS_UNIT_START_LIMIT : BUS_UNIT_FAILED);
+	return 0;
+}
+
+/** ask_unit_start - the job of a cell's unit has failed: has systemd started the supervisor at all? */
+static int ask_unit_start(BusRequest *r)
+{
+	_cleanup_free_ char *unit = NULL, *path = NULL;
+	int code;
+
+	code = bus_unit_name(r->cell, &unit);
+	if (code >= 0)
+		code = sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path);
+	if (code < 0)
+		return code;
+	return sd_bus_call_method_async(r->bus->bus, &r->slot, SYSTEMD_NAME, path, "org.freedesktop.DBus.Properties",
+					"Get", on_unit_start, r, "ss", "org.freedesktop.systemd1.Service",
+					"ExecMainStartTimestampMonotonic");
+}
+
 static int on_job_removed(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *ignored)
 {
 	Bus *bus = userdata;
@@ -46,7 +75,8 @@ static int on_job_removed(sd_bus_message *m, void *userdata, _unused_ sd_bus_err
 		if (r->job && streq(r->job, path)) {
 			free(r->job);
 			r->job = NULL;
-			conclude(r, result);
+			if (!streq(result, BUS_UNIT_FAILED) || !r->cell || ask_unit_start(r) < 0)
+				conclude(r, result);
 			break;
 		}
 	return 0;
@@ -82,6 +112,7 @@ int bus_unit_job(BusRequest *r, const char *method, const char *unit,
 	int code;
 
 	r->job_done = done;
+	r->job_usec = streq(method, "StartUnit") ? clock_monotonic() : 0;
 	code = sd_bus_call_method_async(r->bus->bus, &r->slot, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, method,
 					on_accepted, r, "ss", unit, "replace");
 	return code < 0 ? code : 0;

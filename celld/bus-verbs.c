@@ -45,6 +45,8 @@ static int job_failed(BusRequest *r, const char *result, sd_bus_error *error)
 
 	if (streq(result, "timeout"))
 		return -CELL_ETIMEOUT;
+	if (streq(result, BUS_UNIT_START_LIMIT))
+		return bus_error_set(error, -CELL_ELIMIT, r->cell, NULL);
 	if (streq(result, "canceled"))
 		return bus_error_set(error, -CELL_EBUSY, r->cell, "The job was canceled by another one");
 	if (m->hypervisor == HYPERVISOR_ABSENT)

@@ -81,6 +81,8 @@ static int act(Sim *sim, const char *verb, const char *name, const char *argumen
 		sim->next_error = -(int)number;
 	else if (streq(verb, "lose-event"))
 		sim->seq += number;
+	else if (streq(verb, "enable"))
+		sim->enabled = number > 0;
 	else
 		return EXIT_FAILURE;
 	return EXIT_SUCCESS;
@@ -144,7 +146,7 @@ static int usage(const char *program)
 {
 	fprintf(stderr,
 		"Usage: %s run | park|state|starts CELL | behave CELL 1 silent + 2 deny + 4 mute |\n"
-		"       set-state CELL NUMBER | delay USEC | fail ERRNO | lose-event N | cells | loop |\n"
+		"       set-state CELL NUMBER | delay USEC | fail ERRNO | lose-event N | enable 1|0 | cells | loop |\n"
 		"       faults [seed=N] [fail|die|lose|misbehave=PERMILLE] [delay|event-delay|life=USEC]\n",
 		program);
 	return EXIT_FAILURE;

@@ -945,6 +945,43 @@ static void test_lease_of_failure(void **state)
 	close(fd);
 }
 
+static void test_lease_and_action(void **state)
+{
+	static const struct {
+		const char *action;
+		uint32_t status;
+		bool kept;
+		unsigned reboots;
+	} cases[] = {
+		{ "none", CELL_EXIT_CELL_FAILED, true, 0 },
+		{ "stop", 0, false, 0 },
+		{ "fail-unit", CELL_EXIT_CELL_FAILED, false, 0 },
+		{ "reboot", CELL_EXIT_CELL_FAILED, false, 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		char supervision[64];
+		uint32_t status = 1;
+		int fd;
+
+		snprintf(supervision, sizeof(supervision), "\"Restart\": \"no\", \"OnFailure\": \"%s\"",
+			 cases[i].action);
+		write_cell("rtos", "3", supervision);
+		fd = start_with_lease("rtos");
+		say("rtos", KERNEL_FAILED);
+		wait_until(is_over(fd, &status));
+		assert_int_equal(status, cases[i].status);
+		assert_int_equal(sim_find(sim, "rtos") != NULL, cases[i].kept);
+		assert_int_equal(n_reboots, cases[i].reboots);
+		assert_int_equal(cell("rtos")->result, CELL_RESULT_CELL_FAILED);
+		close(fd);
+		wait_until(!cell("rtos")->lease);
+		if (cases[i].kept)
+			stop("rtos", JOB_CONSENT_FORCE, 0);
+	}
+}
+
 static void test_supervisor_dies(void **state)
 {
 	int fd;
@@ -1340,6 +1377,7 @@ int main(void)
 		history(test_killed_at_work),
 		history(test_lease),
 		history(test_lease_of_failure),
+		history(test_lease_and_action),
 		history(test_supervisor_dies),
 		history(test_both_die),
 		history(test_deaf_supervisor),

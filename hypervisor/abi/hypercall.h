@@ -31,6 +31,8 @@
 #define CELL_HC_EVENT_IRQ 0x100
 /** Root only. arg1: cell id; answers the page frame number of its communication page, readable by root. */
 #define CELL_HC_COMM_PAGE 0x101
+/** Root only. arg1: cell id; the same for its console page; -ENOENT also if the cell may not print. */
+#define CELL_HC_CONSOLE_PAGE 0x102
 
 #define CELL_HC_FORCE 1 /**< arg2 of start, set loadable, destroy: do not ask the cell */
 

@@ -12,6 +12,7 @@
 #define CELL_ABI_IMAGE_H
 
 #include "config.h"
+#include "console-page.h"
 
 #define HV_IMAGE_SIGNATURE "CELLDHV1"
 
@@ -124,9 +125,10 @@ struct hv_event_ring {
 	char refusal[240]; /**< text of the last refused management call */
 	uint8_t pad[128];
 	struct hv_event slot[HV_EVENT_SLOTS];
+	struct cell_console_page console; /**< of the cell of the newest HV_EVENT_DESTROYED; zeros if it had none */
 };
 
 _Static_assert(sizeof(struct hv_event) == 384, "event");
-_Static_assert(sizeof(struct hv_event_ring) <= 3 * 4096, "event ring");
+_Static_assert(sizeof(struct hv_event_ring) == 4 * 4096, "event ring");
 
 #endif

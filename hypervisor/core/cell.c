@@ -282,15 +282,40 @@ static void unsplit_root(const struct cell *cell)
 	control_resume(&root_cell);
 }
 
+/* A page that root is going to see, and the tables for that. NULL: refused. */
+static void *prepare_page(const struct cell *cell, const char *what)
+{
+	void *page = pool_alloc(1);
+
+	if (page && !paging_split(&root_cell.stage2, arch_virt_to_phys(page), PAGE_SIZE))
+		return page;
+	pool_free(page, 1);
+	refuse(-ENOMEM, "cell %s: no page left for the %s", cell->name, what);
+	return NULL;
+}
+
+static int prepare_pages(struct cell *cell)
+{
+	cell->comm = prepare_page(cell, "communication page");
+	if (!cell->comm)
+		return -ENOMEM;
+	cell->comm->state = CELL_STATE_SHUT_DOWN;
+	if (!(cell->config->flags & CELL_FLAG_CONSOLE_PERMITTED))
+		return 0;
+	cell->console = prepare_page(cell, "console");
+	if (!cell->console)
+		return -ENOMEM;
+	cell->console->created = arch_timestamp() ?: 1;
+	return 0;
+}
+
 /* All memory and tables that the cell will ever need. */
 static int prepare(struct cell *cell)
 {
-	int err;
+	int err = prepare_pages(cell);
 
-	cell->comm = pool_alloc(1);
-	if (!cell->comm)
-		return refuse(-ENOMEM, "cell %s: no page left for the communication page", cell->name);
-	cell->comm->state = CELL_STATE_SHUT_DOWN;
+	if (err)
+		return err;
 	if (paging_init(&cell->stage2, &arch_stage2_format))
 		return refuse(-ENOMEM, "cell %s: no page left for page tables", cell->name);
 	err = mmio_init(cell);
@@ -298,8 +323,6 @@ static int prepare(struct cell *cell)
 		err = memory_map_regions(cell);
 	if (!err)
 		err = arch_cell_init(cell);
-	if (!err && paging_split(&root_cell.stage2, arch_virt_to_phys(cell->comm), PAGE_SIZE))
-		err = refuse(-ENOMEM, "cell %s: no page left to show the communication page", cell->name);
 	if (err)
 		return err;
 	err = memory_split_root(cell);
@@ -308,12 +331,19 @@ static int prepare(struct cell *cell)
 	return err;
 }
 
-/* Root sees the communication page of a cell, read-only, instead of zeros. */
-static void show_comm(const struct cell *cell, bool show)
+static void show_page(const void *virt, bool show)
 {
-	paddr_t page = arch_virt_to_phys(cell->comm);
+	paddr_t page = arch_virt_to_phys(virt);
 
 	paging_map(&root_cell.stage2, page, show ? page : arch_zero_page(), PAGE_SIZE, ACCESS_READ, false);
+}
+
+/* Root sees the communication page and the console of a cell, read-only, instead of zeros. */
+static void show_pages(const struct cell *cell, bool show)
+{
+	show_page(cell->comm, show);
+	if (cell->console)
+		show_page(cell->console, show);
 }
 
 static void cell_free(struct cell *cell)
@@ -322,6 +352,7 @@ static void cell_free(struct cell *cell)
 	mmio_exit(cell);
 	paging_exit(&cell->stage2);
 	pool_free(cell->comm, 1);
+	pool_free(cell->console, 1);
 	pool_free((void *)cell->config, cell->config_pages);
 	pool_free(cell, 1);
 }
@@ -369,7 +400,7 @@ static void commit_create(struct cell *cell)
 	move_cpus(&cell->cpus, &root_cell, cell);
 	memory_take(cell, false);
 	arch_cell_take(cell);
-	show_comm(cell, true);
+	show_pages(cell, true);
 	order_cpus(cell, false);
 	flush_root();
 	link_cell(cell);
@@ -463,11 +494,22 @@ int cell_start(u32 id, bool force)
 		cell->loadable = false;
 	}
 	fill_comm(cell);
+	if (cell->console)
+		cell->console->start = cell->console->tail;
 	order_cpus(cell, true);
 	event_cell(HV_EVENT_STARTED, cell); /* before anything that the cell may do */
 	print("cell %s: started\n", cell->name);
 	control_resume(cell);
 	return 0;
+}
+
+/* What a cell has printed goes with it; whoever hears of its end may want its last words. */
+static void keep_console(const struct cell *cell)
+{
+	if (cell->console)
+		memcpy(&event_ring.console, cell->console, sizeof(event_ring.console));
+	else
+		memset(&event_ring.console, 0, sizeof(event_ring.console));
 }
 
 int cell_destroy(u32 id, bool force)
@@ -482,6 +524,7 @@ int cell_destroy(u32 id, bool force)
 		return err;
 	control_suspend(cell);
 	cell_set_state(cell, CELL_STATE_SHUT_DOWN);
+	keep_console(cell);
 	event_cell(HV_EVENT_DESTROYED, cell);
 	order_cpus(cell, false);
 
@@ -497,7 +540,7 @@ int cell_destroy(u32 id, bool force)
 	move_cpus(&cpus, cell, &root_cell);
 	memory_give(cell, false);
 	arch_cell_give(cell);
-	show_comm(cell, false);
+	show_pages(cell, false);
 	memory_merge_root(cell);
 	flush_root();
 	unlink_cell(cell);

@@ -80,6 +80,15 @@ static s64 hc_comm_page(u64 id)
 	return arch_virt_to_phys(cell->comm) >> PAGE_SHIFT;
 }
 
+static s64 hc_console_page(u64 id)
+{
+	const struct cell *cell = cell_find(id);
+
+	if (!cell || !cell->console || id >> 32)
+		return -ENOENT;
+	return arch_virt_to_phys(cell->console) >> PAGE_SHIFT;
+}
+
 static s64 hc_cpu_info(const struct pcpu *caller, u64 id, u64 type)
 {
 	const struct pcpu *cpu;
@@ -102,7 +111,7 @@ static s64 hc_putc(const struct pcpu *cpu, u64 c)
 {
 	if (!(cpu->cell->config->flags & CELL_FLAG_CONSOLE_PERMITTED))
 		return -EPERM;
-	print_char((char)c);
+	print_char(cpu->cell->console, (char)c);
 	return 0;
 }
 
@@ -133,7 +142,7 @@ static s64 hc_manage(u64 code, u64 arg1, u64 arg2)
 static bool root_only(u64 code)
 {
 	return code <= CELL_HC_CELL_DESTROY || code == CELL_HC_CELL_STATE || code == CELL_HC_EVENT_IRQ ||
-	       code == CELL_HC_COMM_PAGE;
+	       code == CELL_HC_COMM_PAGE || code == CELL_HC_CONSOLE_PAGE;
 }
 
 s64 hypercall(struct pcpu *cpu, u64 code, u64 arg1, u64 arg2)
@@ -162,6 +171,8 @@ s64 hypercall(struct pcpu *cpu, u64 code, u64 arg1, u64 arg2)
 		return 0;
 	case CELL_HC_COMM_PAGE:
 		return hc_comm_page(arg1);
+	case CELL_HC_CONSOLE_PAGE:
+		return hc_console_page(arg1);
 	default:
 		return -ENOSYS;
 	}

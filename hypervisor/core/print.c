@@ -150,8 +150,20 @@ void print(const char *fmt, ...)
 	put_text(line);
 }
 
-void print_char(char c)
+/* Readers look at tail again after they have copied. */
+static void put_on_page(struct cell_console_page *page, char c)
 {
+	spin_lock(&console_lock);
+	page->content[page->tail % CELL_CONSOLE_BYTES] = c;
+	memory_barrier();
+	page->tail++;
+	spin_unlock(&console_lock);
+}
+
+void print_char(struct cell_console_page *page, char c)
+{
+	if (page && c)
+		put_on_page(page, c);
 	put_text((const char[]){ c, '\0' });
 }
 

@@ -43,7 +43,7 @@ static void test_who_may_call(void **state)
 {
 	const u64 root_only[] = { CELL_HC_DISABLE,	     CELL_HC_CELL_CREATE,  CELL_HC_CELL_START,
 				  CELL_HC_CELL_SET_LOADABLE, CELL_HC_CELL_DESTROY, CELL_HC_CELL_STATE,
-				  CELL_HC_EVENT_IRQ,	     CELL_HC_COMM_PAGE };
+				  CELL_HC_EVENT_IRQ,	     CELL_HC_COMM_PAGE,	   CELL_HC_CONSOLE_PAGE };
 	struct fake_state before;
 
 	(void)state;
@@ -64,7 +64,7 @@ static void test_who_may_call(void **state)
 static void test_unknown(void **state)
 {
 	const u64 codes[] = {
-		9,   10, 0xff, 0x102, 0x1ff, 0xffffffff, 1UL << 32, 1UL << 32 | CELL_HC_INFO, 1UL << 63 | CELL_HC_PUTC,
+		9,   10, 0xff, 0x103, 0x1ff, 0xffffffff, 1UL << 32, 1UL << 32 | CELL_HC_INFO, 1UL << 63 | CELL_HC_PUTC,
 		~0UL
 	};
 
@@ -198,12 +198,61 @@ static void test_putc(void **state)
 	assert_string_equal(fake_console(), "ab\r\n");
 }
 
+/* Root may read it, the cell has no way to it. It lasts from creation to destruction. */
+static void test_console_page(void **state)
+{
+	const struct cell_console_page *page;
+	struct paging_entry e;
+	u64 created;
+	s64 frame;
+
+	(void)state;
+	boot(PUTC_FLAGS);
+	frame = fake_hypercall(0, CELL_HC_CONSOLE_PAGE, GUEST_ID, 0);
+	assert_true(frame > 0);
+	assert_true(paging_lookup(&root_cell.stage2, frame << PAGE_SHIFT, &e));
+	assert_int_equal(e.address, frame << PAGE_SHIFT);
+	assert_int_equal(e.access, ACCESS_READ);
+	assert_false(paging_lookup(&cell_find(GUEST_ID)->stage2, frame << PAGE_SHIFT, &e));
+	assert_int_equal(fake_hypercall(0, CELL_HC_CONSOLE_PAGE, CELL_ROOT_ID, 0), -ENOENT);
+	assert_int_equal(fake_hypercall(0, CELL_HC_CONSOLE_PAGE, 8, 0), -ENOENT);
+	assert_int_equal(fake_hypercall(0, CELL_HC_CONSOLE_PAGE, 1UL << 32 | GUEST_ID, 0), -ENOENT);
+
+	page = (const struct cell_console_page *)fake_ram((u64)frame << PAGE_SHIFT);
+	created = page->created;
+	assert_true(created != 0);
+	assert_int_equal(page->tail, 0);
+	fake_hypercall(GUEST_CPU, CELL_HC_PUTC, 'a', 0);
+	fake_hypercall(GUEST_CPU, CELL_HC_PUTC, 'b', 0);
+	assert_int_equal(page->tail, 2);
+	assert_int_equal(page->start, 0);
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_SET_LOADABLE, GUEST_ID, CELL_HC_FORCE), 0);
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_START, GUEST_ID, 0), 0);
+	fake_hypercall(GUEST_CPU, CELL_HC_PUTC, 'c', 0);
+	assert_int_equal(page->tail, 3);
+	assert_int_equal(page->start, 2);
+	assert_int_equal(page->created, created);
+	assert_memory_equal(page->content, "abc", 4);
+
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_DESTROY, GUEST_ID, CELL_HC_FORCE), 0);
+	assert_true(paging_lookup(&root_cell.stage2, frame << PAGE_SHIFT, &e));
+	assert_int_equal(e.address, arch_zero_page());
+	assert_int_equal(event_ring.console.tail, 3);
+	assert_int_equal(event_ring.console.created, created);
+	assert_memory_equal(event_ring.console.content, "abc", 4);
+}
+
 static void test_putc_not_permitted(void **state)
 {
 	(void)state;
 	boot(CELL_FLAG_CONSOLE_ACTIVE);
 	assert_int_equal(fake_hypercall(GUEST_CPU, CELL_HC_PUTC, 'x', 0), -EPERM);
 	assert_string_equal(fake_console(), "");
+	/* No page is spent on it, and another one's words are not kept for its own. */
+	assert_int_equal(fake_hypercall(0, CELL_HC_CONSOLE_PAGE, GUEST_ID, 0), -ENOENT);
+	event_ring.console.tail = 1;
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_DESTROY, GUEST_ID, CELL_HC_FORCE), 0);
+	assert_int_equal(event_ring.console.tail, 0);
 }
 
 static void test_one_manager_at_a_time(void **state)
@@ -299,6 +348,7 @@ int main(void)
 		FAKE_TEST(test_statistics),
 		FAKE_TEST(test_failed_cpu),
 		FAKE_TEST(test_putc),
+		FAKE_TEST(test_console_page),
 		FAKE_TEST(test_putc_not_permitted),
 		FAKE_TEST(test_one_manager_at_a_time),
 		FAKE_TEST(test_ids_are_32_bits),

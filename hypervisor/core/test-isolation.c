@@ -4,7 +4,7 @@
  *
  * The rule: a page or CPU has one owner, and what no cell has is root's. Root may reach what a cell has only if its
  * region is shared, or loadable while the cell is; nobody reaches hypervisor memory, but for the zero page and
- * communication pages.
+ * communication pages and consoles.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -83,12 +83,13 @@ static void check_root_leaf(u64 va, paddr_t pa, u64 size, unsigned int access, v
 
 		if (at >= FAKE_HV_START && at < FAKE_HV_START + fake.hv_bytes) {
 			const struct cell *cell;
-			bool comm = false;
+			bool shown = false;
 
 			for_each_cell (cell)
-				comm |= cell->comm && arch_virt_to_phys(cell->comm) == at;
+				shown |= (cell->comm && arch_virt_to_phys(cell->comm) == at) ||
+					 (cell->console && arch_virt_to_phys(cell->console) == at);
 			assert_int_equal(access, ACCESS_READ);
-			assert_int_equal(pa, comm ? at : arch_zero_page());
+			assert_int_equal(pa, shown ? at : arch_zero_page());
 			continue;
 		}
 		assert_int_equal(pa + offset, at);
@@ -338,7 +339,7 @@ static s64 random_create(u32 id)
 	struct fake_config config = {
 		.name = (const char *[]){ "zero", "one", "two", "three", "four" }[id],
 		.id = id,
-		.flags = below(2) ? CELL_FLAG_PASSIVE_COMMREG : 0,
+		.flags = (below(2) ? CELL_FLAG_PASSIVE_COMMREG : 0) | (below(2) ? CELL_FLAG_CONSOLE_PERMITTED : 0),
 		.cpus = 1 << (1 + below(3)) | (below(4) ? 0 : 1 << (1 + below(3))),
 		.memory = memory,
 		.num_memory = below(REGIONS + 1),

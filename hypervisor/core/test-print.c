@@ -81,7 +81,7 @@ static s64 job_print(struct pcpu *cpu, const u64 args[3])
 static s64 job_putc(struct pcpu *cpu, const u64 args[3])
 {
 	(void)cpu;
-	print_char((char)args[0]);
+	print_char((struct cell_console_page *)args[1], (char)args[0]);
 	return 0;
 }
 
@@ -118,6 +118,28 @@ static void test_console(void **state)
 	assert_string_equal(fake_console(), "one\r\ntwo!\r\n");
 	assert_ring("one\ntwo!\n");
 	assert_int_equal(console_ring.tail - tail, 9);
+}
+
+/* A cell's character goes to its own page, too, and nothing else does. */
+static void test_page(void **state)
+{
+	static struct cell_console_page page;
+
+	(void)state;
+	boot();
+	fake_call(0, job_print, (u64) "ours", 0, 0);
+	fake_call(1, job_putc, 'o', (u64)&page, 0);
+	fake_call(1, job_putc, '\0', (u64)&page, 0);
+	fake_call(1, job_putc, '\n', (u64)&page, 0);
+	assert_int_equal(page.tail, 2);
+	assert_memory_equal(page.content, "o\n\0", 3);
+	assert_ring("ourso\n");
+	page.tail = 3UL * CELL_CONSOLE_BYTES - 1;
+	fake_call(1, job_putc, 'y', (u64)&page, 0);
+	fake_call(1, job_putc, 'z', (u64)&page, 0);
+	assert_int_equal(page.tail, 3UL * CELL_CONSOLE_BYTES + 1);
+	assert_int_equal(page.content[CELL_CONSOLE_BYTES - 1], 'y');
+	assert_int_equal(page.content[0], 'z');
 }
 
 static void test_ring_wraps(void **state)
@@ -192,7 +214,7 @@ int main(void)
 		cmocka_unit_test(test_conversions),  cmocka_unit_test(test_random_numbers),
 		cmocka_unit_test(test_bounds),	     FAKE_TEST(test_console),
 		FAKE_TEST(test_ring_wraps),	     FAKE_TEST(test_console_is_locked),
-		FAKE_TEST(test_panic_stops_the_cpu),
+		FAKE_TEST(test_panic_stops_the_cpu), FAKE_TEST(test_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

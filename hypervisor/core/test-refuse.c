@@ -25,6 +25,7 @@ static const struct cell_memory good_memory[] = {
 static const struct fake_config good = {
 	.name = "good",
 	.id = 1,
+	.flags = CELL_FLAG_CONSOLE_PERMITTED,
 	.cpus = 1 << 1,
 	.memory = good_memory,
 	.num_memory = ARRAY_SIZE(good_memory),
@@ -381,8 +382,8 @@ static void test_out_of_memory(void **state)
 			assert_int_equal(event_ring.last_seq, events + 1);
 		}
 	}
-	/* Cell, configuration, communication page, at least four tables and three splits. */
-	assert_true(n > 10);
+	/* Cell, configuration, communication page, console, at least four tables and three splits. */
+	assert_true(n > 11);
 	/* What follows needs no memory. */
 	fake_pool_fail_after(0);
 	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_START, good.id, 0), 0);

@@ -5,6 +5,7 @@
 
 #include <comm.h>
 #include <config.h>
+#include <console-page.h>
 #include <hypercall.h>
 #include <arch_types.h>
 #include <hv/lock.h>
@@ -51,11 +52,12 @@ struct cell {
 	u32 id;
 	char name[CELL_NAME_BYTES];
 	struct cpu_set cpus;
-	bool loadable;		/**< root may write the LOADABLE regions */
-	bool asked;		/**< a shutdown request is posted and not yet judged */
-	struct cell_comm *comm; /**< communication page; NULL for root */
-	struct paging stage2;	/**< guest-physical to physical */
-	struct mmio_table mmio; /**< what is trapped instead */
+	bool loadable;			   /**< root may write the LOADABLE regions */
+	bool asked;			   /**< a shutdown request is posted and not yet judged */
+	struct cell_comm *comm;		   /**< communication page; NULL for root */
+	struct cell_console_page *console; /**< NULL: the cell may not print, or is root */
+	struct paging stage2;		   /**< guest-physical to physical */
+	struct mmio_table mmio;		   /**< what is trapped instead */
 	struct arch_cell arch;
 };
 

@@ -4,6 +4,7 @@
 #define HV_PRINT_H
 
 #include <stdarg.h>
+#include <console-page.h>
 #include <hv/types.h>
 
 /**
@@ -18,8 +19,14 @@ void print(const char *fmt, ...) PRINTF_LIKE(1, 2);
 size_t format(char *buf, size_t size, const char *fmt, ...) PRINTF_LIKE(3, 4);
 size_t vformat(char *buf, size_t size, const char *fmt, va_list ap);
 
-/** print_char() - one character of a cell's console output; NUL is nothing */
-void print_char(char c);
+/**
+ * print_char() - one character of a cell's console output; NUL is nothing
+ * @page: the cell's own console, where it goes, too; or NULL
+ * @c: the character
+ *
+ * Context: any; takes the console lock.
+ */
+void print_char(struct cell_console_page *page, char c);
 
 /** panic() - our own state is broken: say so and stop this CPU for good */
 __attribute__((noreturn)) void panic(const char *fmt, ...) PRINTF_LIKE(1, 2);

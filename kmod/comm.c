@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Communication pages of cells: mapped into user space read-only, and their state words watched.
+ * Pages that cells leave for root, communication and console: mapped into user space read-only, and state words
+ * watched.
  *
  * A cell changes its state word by a plain store, which nobody announces. So it is sampled while there are cells.
- * A mapping refers to its cell, not to the number: after the cell is gone it shows zeros, even if the number is used
- * again.
+ * A mapping refers to its cell, not to the number: after the cell is gone it shows zeros, and of the console what it
+ * held at the end, even if the number is used again.
  */
 #include "kmod.h"
 
@@ -14,6 +15,7 @@
 #include "hypercall.h"
 
 #define SAMPLE_INTERVAL (HZ / 10)
+#define CONSOLE_PGOFF (JAILHOUSE_MMAP_CONSOLE >> PAGE_SHIFT)
 
 static void comm_sample(struct work_struct *work);
 static DECLARE_DELAYED_WORK(sampler, comm_sample);
@@ -49,38 +51,70 @@ void comm_exit(void)
 	cancel_delayed_work_sync(&sampler);
 }
 
-/** comm_attach - find the page of a new cell; Context: hv_lock */
+/* Is it really a page of the hypervisor's memory? */
+static bool comm_pfn_ok(long pfn)
+{
+	phys_addr_t phys = (phys_addr_t)pfn << PAGE_SHIFT;
+
+	return pfn > 0 && phys >= hv.phys && phys - hv.phys <= hv.size - PAGE_SIZE;
+}
+
+static void console_page_attach(struct kcell *kc)
+{
+	long pfn = hypercall_console_page(kcell_id(kc));
+
+	if (!comm_pfn_ok(pfn))
+		return;
+	kc->console_pfn = pfn;
+	kc->console_last = (void *)get_zeroed_page(GFP_KERNEL);
+}
+
+/** comm_attach - find the pages of a new cell; Context: hv_lock */
 void comm_attach(struct kcell *kc)
 {
 	long pfn = hypercall_comm_page(kcell_id(kc));
-	phys_addr_t phys = (phys_addr_t)pfn << PAGE_SHIFT;
 
-	if (pfn <= 0 || phys < hv.phys || phys - hv.phys > hv.size - PAGE_SIZE) {
+	console_page_attach(kc);
+	if (!comm_pfn_ok(pfn)) {
 		if (kc != hv.root)
 			pr_warn("cell %s: no communication page (%ld)\n", kcell_name(kc), pfn);
 		return;
 	}
 	kc->comm_pfn = pfn;
-	kc->comm = hv.memory + (phys - hv.phys);
+	kc->comm = hv.memory + (((phys_addr_t)pfn << PAGE_SHIFT) - hv.phys);
 	kc->seen_state = kc->comm->state;
 }
 
 /**
- * comm_withdraw - from now on all mappings of the page show zeros
- * @kc: a cell that is not in hv.cells any more
+ * comm_withdraw_locked - from now on all mappings of the pages show what is left of them
+ * @kc: a cell that the hypervisor has just destroyed
  *
- * Context: process, without cells_lock.
+ * Context: cells_lock since the hypercall, so that whoever hears of the end finds the last words.
  */
-void comm_withdraw(struct kcell *kc)
+void comm_withdraw_locked(struct kcell *kc)
 {
+	loff_t offset = (loff_t)kcell_id(kc) << PAGE_SHIFT;
 	struct opened *o;
 
-	mutex_lock(&cells_lock);
+	if (kc->gone)
+		return;
 	kc->gone = true;
 	kc->comm = NULL;
+	if (kc->console_last)
+		memcpy(kc->console_last, &hv.events->console, PAGE_SIZE);
 	/* Each node of the device in the file system has an inode, and thus a mapping, of its own. */
 	list_for_each_entry(o, &opened_files, link)
-		unmap_mapping_range(o->file->f_mapping, (loff_t)kcell_id(kc) << PAGE_SHIFT, PAGE_SIZE, 1);
+	{
+		unmap_mapping_range(o->file->f_mapping, offset, PAGE_SIZE, 1);
+		unmap_mapping_range(o->file->f_mapping, JAILHOUSE_MMAP_CONSOLE + offset, PAGE_SIZE, 1);
+	}
+}
+
+/** comm_withdraw - the same for root, whose hypervisor is gone; Context: process, without cells_lock */
+void comm_withdraw(struct kcell *kc)
+{
+	mutex_lock(&cells_lock);
+	comm_withdraw_locked(kc);
 	mutex_unlock(&cells_lock);
 }
 
@@ -98,6 +132,18 @@ static void comm_vm_close(struct vm_area_struct *vma)
 	kobject_put(&kc->kobj);
 }
 
+/* Context: cells_lock. */
+static unsigned long comm_pfn(const struct kcell *kc, unsigned long pgoff)
+{
+	bool console = pgoff & CONSOLE_PGOFF;
+
+	if (!kc->gone)
+		return console ? kc->console_pfn : kc->comm_pfn;
+	if (console && kc->console_last)
+		return page_to_pfn(virt_to_page(kc->console_last));
+	return page_to_pfn(ZERO_PAGE(0));
+}
+
 static vm_fault_t comm_vm_fault(struct vm_fault *vmf)
 {
 	struct kcell *kc = vmf->vma->vm_private_data;
@@ -105,7 +151,7 @@ static vm_fault_t comm_vm_fault(struct vm_fault *vmf)
 
 	/* Held until the page is in place, so that comm_withdraw() finds it. */
 	mutex_lock(&cells_lock);
-	ret = vmf_insert_pfn(vmf->vma, vmf->address, kc->gone ? page_to_pfn(ZERO_PAGE(0)) : kc->comm_pfn);
+	ret = vmf_insert_pfn(vmf->vma, vmf->address, comm_pfn(kc, vmf->vma->vm_pgoff));
 	mutex_unlock(&cells_lock);
 	return ret;
 }
@@ -129,14 +175,15 @@ static void comm_set_vm_flags(struct vm_area_struct *vma)
 }
 
 /**
- * comm_mmap - mmap() of /dev/jailhouse: the communication page of the cell whose id is the page offset
+ * comm_mmap - mmap() of /dev/jailhouse: a page of the cell whose id is the page offset
  * @file: open device
  * @vma: one page, read-only, shared
  *
- * Return: 0; -EACCES not read-only and shared; -EINVAL more than a page; -ENXIO no such cell.
+ * Return: 0; -EACCES not read-only and shared; -EINVAL more than a page; -ENXIO no such cell, or it has no console.
  */
 int comm_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	unsigned long id = vma->vm_pgoff & ~CONSOLE_PGOFF;
 	struct kcell *kc;
 	int err = -ENXIO;
 
@@ -148,7 +195,7 @@ int comm_mmap(struct file *file, struct vm_area_struct *vma)
 	mutex_lock(&cells_lock);
 	list_for_each_entry(kc, &hv.cells, link)
 	{
-		if (kcell_id(kc) != vma->vm_pgoff || !kc->comm)
+		if (kcell_id(kc) != id || !kc->comm || (vma->vm_pgoff != id && !kc->console_pfn))
 			continue;
 		comm_set_vm_flags(vma);
 		vma->vm_private_data = kc;

@@ -30,7 +30,7 @@ static bool consent_may_force(const struct kcell *kc, u32 options)
 
 /*
  * With cells_lock, so that whoever samples the state word sees the call's effect and the call's event, or neither. The
- * page of a destroyed cell is nobody's.
+ * pages of a destroyed cell are nobody's.
  */
 static int consent_call(struct kcell *kc, u32 call, u32 force)
 {
@@ -39,7 +39,7 @@ static int consent_call(struct kcell *kc, u32 call, u32 force)
 	mutex_lock(&cells_lock);
 	err = hypercall_cell(call, kcell_id(kc), force);
 	if (!err && call == CELL_HC_CELL_DESTROY)
-		kc->comm = NULL;
+		comm_withdraw_locked(kc);
 	mutex_unlock(&cells_lock);
 	return err;
 }

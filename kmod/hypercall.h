@@ -90,4 +90,10 @@ static inline long hypercall_comm_page(u32 id)
 	return hypercall(CELL_HC_COMM_PAGE, id, 0);
 }
 
+/** hypercall_console_page - the same for the console page; -ENOENT if the cell may not print */
+static inline long hypercall_console_page(u32 id)
+{
+	return hypercall(CELL_HC_CONSOLE_PAGE, id, 0);
+}
+
 #endif

@@ -28,6 +28,7 @@
 
 #include "hypervisor/abi/comm.h"
 #include "hypervisor/abi/config.h"
+#include "hypervisor/abi/console-page.h"
 #include "hypervisor/abi/image.h"
 #include "kmod/uapi/cell.h"
 
@@ -47,9 +48,11 @@ struct kcell {
 	struct counter_dir *counters; /**< sysfs directory "statistics" */
 	const struct cell_comm *comm; /**< communication page, NULL: not readable */
 	unsigned long comm_pfn;
-	u32 seen_state; /**< cells_lock: state word that user space was last told of */
-	bool gone;	/**< cells_lock: mappings read as zeros */
-	bool busy;	/**< hv_lock: an operation on this cell is under way */
+	unsigned long console_pfn; /**< console page, 0: none */
+	void *console_last;	   /**< a page for what it held at the end, or NULL */
+	u32 seen_state;		   /**< cells_lock: state word that user space was last told of */
+	bool gone;		   /**< cells_lock: mappings show what is left */
+	bool busy;		   /**< hv_lock: an operation on this cell is under way */
 };
 
 /** struct hv - the hypervisor; everything but enabled is valid only while it is loaded, under hv_lock */
@@ -144,6 +147,7 @@ void cpus_give(struct kcell *kc);
 /* comm.c: communication pages */
 void comm_attach(struct kcell *kc);
 void comm_withdraw(struct kcell *kc);
+void comm_withdraw_locked(struct kcell *kc);
 int comm_mmap(struct file *file, struct vm_area_struct *vma);
 void comm_watch(void);
 void comm_exit(void);

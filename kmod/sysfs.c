@@ -111,6 +111,7 @@ static void cell_release(struct kobject *kobj)
 {
 	struct kcell *kc = to_kcell(kobj);
 
+	free_page((unsigned long)kc->console_last);
 	kfree(kc->config);
 	kfree(kc);
 }
@@ -269,7 +270,7 @@ POOL_ATTR(mem_pool_used, CELL_INFO_MEM_POOL_USED);
 POOL_ATTR(remap_pool_size, CELL_INFO_REMAP_POOL_SIZE);
 POOL_ATTR(remap_pool_used, CELL_INFO_REMAP_POOL_USED);
 static DEVICE_ATTR_RO(enabled);
-static struct device_attribute dev_attr_console = __ATTR(console, 0444, console_attr_show, NULL);
+static struct device_attribute dev_attr_console = __ATTR(console, 0400, console_attr_show, NULL);
 static struct device_attribute dev_attr_last_error = __ATTR(last_error, 0400, last_error_show, NULL);
 
 static struct attribute *device_attrs[] = {

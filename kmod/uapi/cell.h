@@ -63,9 +63,12 @@ struct jailhouse_cell_load {
 #define JAILHOUSE_CELL_DESTROY _IOW(0, 5, struct jailhouse_cell_id)
 
 /*
- * mmap(): one page, PROT_READ only, MAP_SHARED, offset = cell id * page size: the communication page of that cell.
- * -ENXIO if there is no such cell. Once the cell is destroyed the mapping reads as zeros; it never faults.
+ * mmap(): one page, PROT_READ only, MAP_SHARED, offset = cell id * page size: the communication page of that cell; with
+ * JAILHOUSE_MMAP_CONSOLE added to it: its console, struct cell_console_page of hypervisor/abi/console-page.h. -ENXIO if
+ * there is no such cell, or it may not print. A mapping never faults. Once the cell is destroyed the communication page
+ * reads as zeros, and the console as it was at the end.
  */
+#define JAILHOUSE_MMAP_CONSOLE 0x40000000000ULL
 
 /*
  * Generic netlink. Events go to multicast group "events"; each carries JAILHOUSE_ATTR_SEQ, which counts without gaps:

@@ -9,6 +9,7 @@
 #include "cell-error.h"
 #include "celld-messages.h"
 #include "clock.h"
+#include "console.h"
 #include "log.h"
 #include "operation.h"
 #include "react.h"
@@ -169,6 +170,7 @@ static void on_job_done(void *userdata, int error, const char *bytes, size_t siz
 	c->job = NULL;
 	cell_set_operation(c, CELL_OPERATION_NONE);
 	watch_map(c);
+	console_follow(c);
 	cell_note_error(c, error, error < 0 ? reply.text : NULL);
 	show_outcome(c, job, error, &reply);
 	if (job->plan.operation == CELL_OPERATION_STOP)
@@ -304,7 +306,7 @@ int action_start(Cell *c, CellSupervisor supervisor, ActionDone done, void *user
 		return -CELL_EBUSY;
 	if (is_up(c))
 		return -CELL_ERUNNING;
-	c->fault = (CellFault){ 0 };
+	cell_forget_failure(c);
 	reset_counters(c);
 	r = may_configure(c);
 	if (r < 0) {
@@ -369,7 +371,7 @@ int action_reset_failed(Cell *c)
 		return -CELL_EBUSY;
 	reset_counters(c);
 	if (c->state == CELL_FAILED) {
-		c->fault = (CellFault){ 0 };
+		cell_forget_failure(c);
 		cell_set_result(c, CELL_RESULT_SUCCESS);
 		(void)cell_set_state(c, cell_is_created(c) ? CELL_CREATED : CELL_DEFINED);
 	}

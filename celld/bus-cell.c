@@ -324,8 +324,9 @@ void bus_cell_changed(Cell *c, unsigned changed, void *userdata)
 		(void)sd_bus_emit_properties_changed_strv(bus->bus, path, BUS_INTERFACE_CELL, names);
 }
 
-static int append_details(sd_bus_message *m, const CellFault *f)
+static int append_details(sd_bus_message *m, const Cell *c)
 {
+	const CellFault *f = &c->fault;
 	int r;
 
 	r = sd_bus_message_open_container(m, 'a', "{sv}");
@@ -336,6 +337,8 @@ static int append_details(sd_bus_message *m, const CellFault *f)
 		r = sd_bus_message_append(m, "{sv}", "address", "t", f->address);
 	if (r >= 0 && f->known && f->time_usec > 0)
 		r = sd_bus_message_append(m, "{sv}", "time_usec", "t", f->time_usec);
+	if (r >= 0 && c->last_words)
+		r = sd_bus_message_append(m, "{sv}", "console", "s", c->last_words);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
@@ -347,7 +350,7 @@ void bus_cell_failed(Cell *c, CellResult result, void *userdata)
 
 	if (bus_cell_path(c->name, &path) >= 0 &&
 	    sd_bus_message_new_signal(bus->bus, &m, path, BUS_INTERFACE_CELL, "Failed") >= 0 &&
-	    sd_bus_message_append(m, "s", cell_result_to_string(result)) >= 0 && append_details(m, &c->fault) >= 0)
+	    sd_bus_message_append(m, "s", cell_result_to_string(result)) >= 0 && append_details(m, c) >= 0)
 		(void)sd_bus_send(bus->bus, m, NULL);
 	sd_bus_message_unref(m);
 }

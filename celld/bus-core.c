@@ -84,8 +84,7 @@ static int set_up(Bus *bus)
 	return sd_bus_attach_event(bus->bus, bus->manager->event, SD_EVENT_PRIORITY_NORMAL);
 }
 
-int bus_new(Manager *manager, Console *console, void (*ready)(void *userdata), void (*lost)(void *userdata),
-	    void *userdata, Bus **ret)
+int bus_new(Manager *manager, void (*ready)(void *userdata), void (*lost)(void *userdata), void *userdata, Bus **ret)
 {
 	_cleanup_(bus_freep) Bus *bus = calloc(1, sizeof(*bus));
 	int r;
@@ -93,7 +92,6 @@ int bus_new(Manager *manager, Console *console, void (*ready)(void *userdata), v
 	if (!bus)
 		return -ENOMEM;
 	bus->manager = manager;
-	bus->console = console;
 	bus->inhibit_fd = -EBADF;
 	r = sd_bus_open_system_with_description(&bus->bus, "celld");
 	if (r < 0)

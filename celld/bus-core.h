@@ -10,7 +10,6 @@
 
 #include <systemd/sd-bus.h>
 
-#include "console.h"
 #include "manager.h"
 
 #define BUS_NAME "org.jailhouse.Cell"
@@ -21,6 +20,7 @@
 #define BUS_API_VERSION 1
 
 #define BUS_FLAG_FORCE 1U
+#define BUS_FLAG_WRITABLE 1U /**< of OpenConsole */
 #define BUS_FLAG_RUNTIME 2U
 #define BUS_FLAG_NO_UNIT 4U
 #define BUS_FLAG_NO_BLOCK 8U
@@ -31,7 +31,6 @@ typedef struct BusVerb BusVerb;
 
 struct Bus {
 	Manager *manager;
-	Console *console;
 	sd_bus *bus;
 	BusRequest *requests;	 /**< calls that wait for something */
 	bool named;		 /**< the name is ours */
@@ -51,8 +50,7 @@ struct Bus {
  * @ready: the name is ours
  * @lost: the connection or the name is gone; free the object then
  */
-int bus_new(Manager *manager, Console *console, void (*ready)(void *userdata), void (*lost)(void *userdata),
-	    void *userdata, Bus **ret);
+int bus_new(Manager *manager, void (*ready)(void *userdata), void (*lost)(void *userdata), void *userdata, Bus **ret);
 Bus *bus_free(Bus *bus);
 DEFINE_CLEANUP(Bus *, bus_free)
 
@@ -75,7 +73,8 @@ enum {
 	BUS_TAKES_CELL = 1 << 0, /**< the name of a cell; only the manager's methods read it */
 	BUS_TAKES_JSON = 1 << 1, /**< a configuration; the cell need not exist */
 	BUS_TAKES_FLAGS = 1 << 2,
-	BUS_TAKES_OPTIONS = 1 << 3, /**< a{sv} of Supervise */
+	BUS_TAKES_OPTIONS = 1 << 3,  /**< a{sv} of Supervise */
+	BUS_TAKES_WRITABLE = 1 << 4, /**< flag 1 means BUS_FLAG_WRITABLE, which is another action */
 };
 
 /** A method that changes something: who may call it, and what it does. */

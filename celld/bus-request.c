@@ -16,6 +16,7 @@
 #define POLKIT_TIMEOUT_USEC (5 * 60 * USEC_PER_SEC) /**< a human may have to type */
 #define POLKIT_INTERACTIVE 1U
 #define DAEMON_USER "celld"
+#define ACTION_OPEN_CONSOLE "org.jailhouse.Cell.open-console"
 
 BusRequest *bus_request_free(BusRequest *r)
 {
@@ -151,6 +152,13 @@ static int append_details(sd_bus_message *m, const BusRequest *r)
 	return code < 0 ? code : sd_bus_message_close_container(m);
 }
 
+static const char *action_of(const BusRequest *r)
+{
+	if (r->verb->takes & BUS_TAKES_WRITABLE && r->flags & BUS_FLAG_WRITABLE)
+		return ACTION_OPEN_CONSOLE;
+	return r->verb->action;
+}
+
 /** ask_polkit - Return: 0, the answer comes later */
 static int ask_polkit(BusRequest *r)
 {
@@ -163,7 +171,7 @@ static int ask_polkit(BusRequest *r)
 					      "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
 	if (code >= 0)
 		code = sd_bus_message_append(m, "(sa{sv})s", "system-bus-name", 1, "name", "s",
-					     sd_bus_message_get_sender(r->message), r->verb->action);
+					     sd_bus_message_get_sender(r->message), action_of(r));
 	if (code >= 0)
 		code = append_details(m, r);
 	if (code >= 0)

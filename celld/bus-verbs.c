@@ -8,6 +8,7 @@
 #include "action.h"
 #include "bus-core.h"
 #include "cell-error.h"
+#include "console.h"
 #include "lease.h"
 #include "react.h"
 
@@ -289,14 +290,15 @@ static int run_supervise(BusRequest *r, Cell *c, _unused_ sd_bus_error *error)
 	return action_when_idle(c, supervise_when_idle, r);
 }
 
-static int run_open_console(BusRequest *r, _unused_ Cell *c, _unused_ sd_bus_error *error)
+static int run_open_console(BusRequest *r, Cell *c, sd_bus_error *error)
 {
 	_cleanup_close_ int fd = -EBADF;
 	int code;
 
 	if (r->flags)
-		return -CELL_ENOTSUPPORTED;
-	code = console_open(r->bus->console, &fd);
+		return bus_error_set(error, -CELL_ENOTSUPPORTED, r->cell,
+				     "Nothing can be written to the console of a cell: the hypervisor has no way in");
+	code = console_open(c, &fd);
 	if (code >= 0)
 		code = sd_bus_reply_method_return(r->message, "h", fd);
 	return code < 0 ? code : 1;
@@ -361,7 +363,8 @@ const BusVerb bus_verbs[] = {
 	{ "EnableHypervisor", NULL, ACTION_HYPERVISOR, LONG_FLAGS, BUS_TAKES_FLAGS, run_enable },
 	{ "DisableHypervisor", NULL, ACTION_HYPERVISOR, LONG_FLAGS, BUS_TAKES_FLAGS, run_disable },
 	{ "Supervise", NULL, NULL, 0, ONE | BUS_TAKES_OPTIONS, run_supervise },
-	{ NULL, "OpenConsole", ACTION_READ_CONSOLE, 1, ONE_WITH_FLAGS, run_open_console },
+	{ NULL, "OpenConsole", ACTION_READ_CONSOLE, BUS_FLAG_WRITABLE, ONE_WITH_FLAGS | BUS_TAKES_WRITABLE,
+	  run_open_console },
 	{ 0 },
 };
 

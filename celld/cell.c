@@ -96,6 +96,7 @@ Cell *cell_free(Cell *c)
 	cell_config_free(c->config);
 	free(c->config_error);
 	free(c->last_text);
+	free(c->last_words);
 	free(c->name);
 	free(c);
 	return NULL;
@@ -206,6 +207,13 @@ void cell_note_error(Cell *c, int error, const char *text)
 	free(c->last_text);
 	c->last_error = error;
 	c->last_text = isempty(text) ? NULL : strdup(text);
+}
+
+void cell_forget_failure(Cell *c)
+{
+	c->fault = (CellFault){ 0 };
+	free(c->last_words);
+	c->last_words = NULL;
 }
 
 void cell_mark(Cell *c, unsigned changed)

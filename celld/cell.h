@@ -72,6 +72,7 @@ typedef struct Cell Cell;
 typedef struct CellJob CellJob;
 typedef struct CellLease CellLease;
 typedef struct CellWatch CellWatch;
+typedef struct CellConsole CellConsole;
 typedef struct CellRestart CellRestart;
 
 /** What the failure was, as far as the hypervisor told. */
@@ -92,6 +93,7 @@ typedef struct CellFault {
  */
 typedef struct CellHost {
 	sd_event *event;
+	const char *console_dir; /**< where consoles outlive this process, or NULL */
 
 	void (*changed)(Cell *cell, unsigned changed, void *userdata);
 	void (*failed)(Cell *cell, CellResult result, void *userdata);
@@ -126,6 +128,7 @@ struct Cell {
 	KernelCell kernel;   /**< newest known, .id < 0: not created */
 	uint64_t kernel_seq; /**< events up to this one are in .kernel */
 	CellFault fault;     /**< of the last failure; forgotten at start */
+	char *last_words;    /**< what it printed before that, clean text of at most 1 KiB, or NULL */
 	int last_error;	     /**< of the last action, -CELL_E* or 0 */
 	char *last_text;     /**< sentence on it, or NULL */
 	bool no_restart;     /**< the supervisor wants to decide itself: as with Restart=no */
@@ -143,6 +146,7 @@ struct Cell {
 	CellJob *job;
 	CellLease *lease;
 	CellWatch *watch;
+	CellConsole *console;
 	CellRestart *restart;
 
 	unsigned pending; /**< CELL_CHANGED_* marked, not told yet */
@@ -178,6 +182,9 @@ void cell_set_supervisor(Cell *cell, CellSupervisor supervisor);
 
 /** cell_set_kernel - what the kernel says of the cell; NULL: it is not created */
 void cell_set_kernel(Cell *cell, const KernelCell *kernel);
+
+/** cell_forget_failure - forget what was known of it, as a new run begins */
+void cell_forget_failure(Cell *cell);
 
 /** cell_mark - remember changes for the next cell_flush() or cell_set_state() */
 void cell_mark(Cell *cell, unsigned changed);

@@ -1,189 +1,279 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Console: one device descriptor and one pipe a reader. The module keeps a cursor for each descriptor, so readers do
- * not disturb each other; nothing is read while a pipe is full. The device cannot be polled: it is looked at by a
- * timer, as long as there is a reader.
+ * Consoles of cells: page, ring, journal; the readers are in console-reader.c.
  */
-#include <fcntl.h>
+#include <inttypes.h>
 
-#include "cell-error.h"
+#include "clean-text.h"
+#include "clock.h"
+#include "console-page.h"
+#include "console-reader.h"
+#include "console-ring.h"
 #include "console.h"
 #include "kmod.h"
+#include "log.h"
 
-#define READERS_MAX 16
+/*
+ * A page holds what a serial line of 115200 baud brings in the longest of these times. Timers of this accuracy all end
+ * together, whatever their number.
+ */
 #define PERIOD_USEC (100 * USEC_PER_MSEC)
-#define CHUNK_BYTES 2048 /**< the hypervisor's ring: a pipe with less room waits */
+#define ACCURACY_USEC (250 * USEC_PER_MSEC)
 
-typedef struct Reader {
-	Console *console;
-	int device;
-	int pipe;
-	sd_event_source *hangup;
-	char chunk[CHUNK_BYTES]; /**< read, and not written yet */
-	size_t start, end;
-} Reader;
+/* Far less than journald takes from celld, of which this is not to cost an entry. */
+#define LINES_BURST 200U
+#define LINES_PER_SEC 20U
+#define LINE_BYTES 1000 /**< of text; what is longer becomes several entries */
 
-struct Console {
-	sd_event *event;
+struct CellConsole {
+	Cell *cell;
+	int32_t mapped_id; /**< whose page it is, < 0: nobody's */
+	const struct cell_console_page *page;
+	ConsoleRing *ring; /**< NULL until there is a first byte, or a reader */
 	sd_event_source *timer;
-	Reader *readers[READERS_MAX];
+	ConsoleReader *readers;
+
+	unsigned lines; /**< that the journal may get at once */
+	uint64_t lines_usec;
+	uint64_t suppressed;
 };
 
-static Reader *reader_free(Reader *r)
+static CellConsole *get_console(Cell *c)
 {
-	if (!r)
-		return NULL;
-	sd_event_source_disable_unref(r->hangup);
-	if (r->device >= 0)
-		close(r->device);
-	if (r->pipe >= 0)
-		close(r->pipe);
-	free(r);
-	return NULL;
-}
-DEFINE_CLEANUP(Reader *, reader_free)
-
-static void drop(Console *c, Reader *r)
-{
-	for (size_t i = 0; i < READERS_MAX; i++)
-		if (c->readers[i] == r)
-			c->readers[i] = NULL;
-	reader_free(r);
-}
-
-/** pass_on - move what there is. Return: 0, -EPIPE if nobody reads any more */
-static int pass_on(Reader *r)
-{
-	ssize_t n;
-
-	if (r->start == r->end) {
-		n = read(r->device, r->chunk, sizeof(r->chunk));
-		if (n <= 0)
-			return 0;
-		r->start = 0;
-		r->end = (size_t)n;
+	if (!c->console) {
+		c->console = calloc(1, sizeof(*c->console));
+		if (!c->console)
+			return NULL;
+		c->console->cell = c;
+		c->console->mapped_id = -1;
+		c->console->lines = LINES_BURST;
 	}
-	n = write(r->pipe, r->chunk + r->start, r->end - r->start);
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -EPIPE;
-	r->start += (size_t)n;
-	return 0;
+	return c->console;
 }
 
-static int on_time(sd_event_source *timer, uint64_t usec, void *userdata)
+/** ring_path - allocated, or NULL */
+static char *ring_path(const Cell *c)
 {
-	Console *c = userdata;
-	bool any = false;
+	bool is_file = c->host->console_dir && cell_name_is_valid(c->name);
 
-	for (size_t i = 0; i < READERS_MAX; i++) {
-		if (!c->readers[i])
-			continue;
-		if (pass_on(c->readers[i]) < 0)
-			drop(c, c->readers[i]);
-		else
-			any = true;
+	return is_file ? path_join(c->host->console_dir, c->name) : NULL;
+}
+
+static ConsoleRing *get_ring(CellConsole *k)
+{
+	_cleanup_free_ char *path = k->ring ? NULL : ring_path(k->cell);
+
+	if (!k->ring)
+		(void)console_ring_open(path, &k->ring);
+	return k->ring;
+}
+
+/* -- Journal ------------------------------------------------------------------------------------------------------ */
+
+static void refill_lines(CellConsole *k)
+{
+	uint64_t now = clock_monotonic(), earned = (now - k->lines_usec) * LINES_PER_SEC / USEC_PER_SEC;
+
+	if (earned == 0)
+		return;
+	k->lines_usec = now;
+	k->lines = (unsigned)MIN(k->lines + earned, LINES_BURST);
+}
+
+/** log_suppressed - not line by line: once it was too much, silence is kept for a second, or until the @end of the run
+ */
+static void log_suppressed(CellConsole *k, bool end)
+{
+	if (k->suppressed == 0 || (k->lines < LINES_PER_SEC && !end))
+		return;
+	log_cell(k->cell, LOG_NOTICE, NULL, "%" PRIu64 " lines of the console were suppressed.", k->suppressed);
+	k->suppressed = 0;
+}
+
+static void log_line(CellConsole *k, const char *line)
+{
+	if (isempty(line))
+		return;
+	log_suppressed(k, false);
+	if (k->lines == 0 || k->suppressed > 0) {
+		k->suppressed++;
+		return;
 	}
-	if (any) {
-		(void)sd_event_source_set_time(timer, usec + PERIOD_USEC);
-		(void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+	k->lines--;
+	log_console(k->cell, line);
+}
+
+/** log_lines - hand what is complete over to the journal; at the end of a run what is not, too */
+static void log_lines(CellConsole *k, bool end_of_run)
+{
+	ConsoleRing *r = k->ring;
+	char text[LINE_BYTES], line[LINE_BYTES + 1];
+
+	refill_lines(k);
+	while (r->logged < r->tail) {
+		uint64_t start = MAX(r->logged, console_ring_oldest(r));
+		size_t n = console_ring_read(r, start, text, sizeof(text));
+		const char *end = memchr(text, '\n', n);
+		size_t length = end ? (size_t)(end - text) : n, taken;
+
+		if (!end && n < sizeof(text) && !end_of_run)
+			break;
+		taken = clean_text(text, length, line, sizeof(line));
+		log_line(k, line);
+		r->logged = start + taken + (end && taken == length);
 	}
+	log_suppressed(k, end_of_run);
+}
+
+/* -- Page --------------------------------------------------------------------------------------------------------- */
+
+static void look(CellConsole *k)
+{
+	if (!k->page || (!k->ring && console_page_tail(k->page) == 0) || !get_ring(k))
+		return;
+	if (console_ring_take(k->ring, k->page))
+		console_readers_serve(k->readers);
+	log_lines(k, false);
+}
+
+void console_look(Cell *c)
+{
+	if (c->console)
+		look(c->console);
+}
+
+static bool wants_timer(const CellConsole *k)
+{
+	const Cell *c = k->cell;
+
+	return k->page && (c->kernel.state == KERNEL_RUNNING || c->kernel.state == KERNEL_RUNNING_LOCKED) &&
+	       (cell_is_supervised(c) || k->readers);
+}
+
+static void update_timer(CellConsole *k);
+
+static int on_time(_unused_ sd_event_source *timer, _unused_ uint64_t usec, void *userdata)
+{
+	CellConsole *k = userdata;
+
+	look(k);
+	update_timer(k);
 	return 0;
 }
 
-static int on_hangup(_unused_ sd_event_source *source, _unused_ int fd, _unused_ uint32_t events, void *userdata)
+static void update_timer(CellConsole *k)
 {
-	Reader *r = userdata;
+	int r = 0, enabled = SD_EVENT_OFF;
 
-	drop(r->console, r);
-	return 0;
-}
-
-static int open_pipe(Console *c, Reader *r, int *ret_fd)
-{
-	int fds[2], error;
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return -errno;
-	r->pipe = fds[1];
-	/* Only our end must not block; the reader's may. */
-	error = fcntl(r->pipe, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
-	if (error >= 0)
-		error = sd_event_add_io(c->event, &r->hangup, r->pipe, 0, on_hangup, r);
-	if (error < 0) {
-		close(fds[0]);
-		return error;
+	if (!wants_timer(k)) {
+		k->timer = sd_event_source_disable_unref(k->timer);
+		return;
 	}
-	*ret_fd = fds[0];
-	return 0;
+	if (!k->timer)
+		r = sd_event_add_time_relative(k->cell->host->event, &k->timer, CLOCK_MONOTONIC, PERIOD_USEC,
+					       ACCURACY_USEC, on_time, k);
+	else if (sd_event_source_get_enabled(k->timer, &enabled) >= 0 && enabled == SD_EVENT_OFF)
+		r = sd_event_source_set_time_relative(k->timer, PERIOD_USEC);
+	if (r >= 0 && k->timer)
+		r = sd_event_source_set_enabled(k->timer, SD_EVENT_ONESHOT);
+	if (r < 0)
+		log_cell(k->cell, LOG_ERR, NULL, "Cannot look at the console: %s", strerror(-r));
 }
 
-static int open_device(Reader *r)
+static void unmap(CellConsole *k)
 {
-	r->device = kmod_open_console();
-	if (r->device < 0)
-		return r->device == -EPERM || r->device == -EACCES ? r->device : -CELL_EUNAVAILABLE;
-	if (read(r->device, NULL, 0) < 0 && errno == EPERM)
-		return -CELL_ENOTSUPPORTED;
-	return 0;
+	kmod_unmap_page(k->page);
+	k->page = NULL;
+	k->mapped_id = -1;
 }
 
-static int start_timer(Console *c)
+static void map(CellConsole *k)
 {
+	const void *page = NULL;
 	int r;
 
-	if (!c->timer)
-		return sd_event_add_time_relative(c->event, &c->timer, CLOCK_MONOTONIC, 0, 0, on_time, c);
-	r = sd_event_source_set_time_relative(c->timer, 0);
-	return r < 0 ? r : sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT);
+	unmap(k);
+	k->mapped_id = k->cell->kernel.id;
+	if (k->mapped_id < 0)
+		return;
+	r = kmod_map_console((uint32_t)k->mapped_id, &page);
+	if (r < 0 && r != -ENXIO)
+		log_cell(k->cell, LOG_WARNING, NULL, "Cannot read the console: %s", strerror(-r));
+	k->page = page;
 }
 
-int console_open(Console *c, int *ret_fd)
+void console_follow(Cell *c)
 {
-	_cleanup_(reader_freep) Reader *r = NULL;
-	_cleanup_close_ int fd = -EBADF;
-	size_t i = 0;
-	int code;
+	CellConsole *k = cell_is_created(c) ? get_console(c) : c->console;
 
-	while (i < READERS_MAX && c->readers[i])
-		i++;
-	if (i == READERS_MAX)
-		return -CELL_EBUSY;
-	r = calloc(1, sizeof(*r));
-	if (!r)
+	if (!k)
+		return;
+	/* What it printed last is there even if it was destroyed. */
+	look(k);
+	if (k->mapped_id != c->kernel.id) {
+		if (k->ring)
+			log_lines(k, true);
+		map(k);
+		look(k);
+	}
+	update_timer(k);
+}
+
+void console_note_end(Cell *c)
+{
+	char words[1024];
+
+	console_look(c);
+	free(c->last_words);
+	c->last_words = NULL;
+	if (!c->console || !c->console->ring || !c->console->page)
+		return;
+	console_ring_end_line(c->console->ring);
+	log_lines(c->console, true);
+	console_readers_serve(c->console->readers);
+	console_ring_last_words(c->console->ring, words, sizeof(words));
+	if (words[0])
+		c->last_words = strdup(words);
+}
+
+/* -- Readers ------------------------------------------------------------------------------------------------------ */
+
+static void on_readers_changed(void *userdata)
+{
+	update_timer(userdata);
+}
+
+int console_open(Cell *c, int *ret_fd)
+{
+	CellConsole *k = get_console(c);
+	int r;
+
+	if (!k || !get_ring(k))
 		return -ENOMEM;
-	r->console = c;
-	r->device = r->pipe = -EBADF;
-	code = open_device(r);
-	if (code >= 0)
-		code = open_pipe(c, r, &fd);
-	if (code >= 0)
-		code = start_timer(c);
-	if (code < 0)
-		return code;
-	c->readers[i] = TAKE_PTR(r);
-	*ret_fd = TAKE_FD(fd);
-	return 0;
+	look(k);
+	r = console_reader_new(c->host->event, k->ring, &k->readers, on_readers_changed, k, ret_fd);
+	update_timer(k);
+	return r;
 }
 
-int console_new(sd_event *event, Console **ret)
+void console_forget(const Cell *c)
 {
-	Console *c = calloc(1, sizeof(*c));
+	_cleanup_free_ char *path = ring_path(c);
 
-	if (!c)
-		return -ENOMEM;
-	c->event = sd_event_ref(event);
-	*ret = c;
-	return 0;
+	if (path)
+		(void)unlink(path);
 }
 
-Console *console_free(Console *c)
+void console_free(Cell *c)
 {
-	if (!c)
-		return NULL;
-	sd_event_source_disable_unref(c->timer);
-	for (size_t i = 0; i < READERS_MAX; i++)
-		reader_free(c->readers[i]);
-	sd_event_unref(c->event);
-	free(c);
-	return NULL;
+	CellConsole *k = c->console;
+
+	if (!k)
+		return;
+	console_readers_free(&k->readers);
+	sd_event_source_disable_unref(k->timer);
+	unmap(k);
+	console_ring_close(k->ring);
+	free(k);
+	c->console = NULL;
 }

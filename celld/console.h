@@ -1,27 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Console: passes what cells and hypervisor print to those who want to read it, and never the device itself.
+ * Consoles: what cells print, remembered, passed on to readers, and put into the journal line by line.
+ *
+ * The hypervisor keeps the newest page of it, for as long as the cell is created. celld looks there by a timer while
+ * the cell runs and is supervised or read, and whenever something happens to the cell; otherwise it sleeps. Readers
+ * are served from what celld remembers, each at its own pace.
  */
 #ifndef CELLD_CONSOLE_H
 #define CELLD_CONSOLE_H
 
-#include <systemd/sd-event.h>
+#include "cell.h"
 
-#include "util.h"
+/** console_follow - the cell was created, started, stopped or destroyed, or who is in charge of it has changed */
+void console_follow(Cell *cell);
 
-typedef struct Console Console;
+/** console_look - take in, log and pass on what is new; before anything is said that it may explain */
+void console_look(Cell *cell);
 
-int console_new(sd_event *event, Console **ret);
-Console *console_free(Console *console);
-DEFINE_CLEANUP(Console *, console_free)
+/** console_note_end - the run has ended with a failure: its last words become those of the cell */
+void console_note_end(Cell *cell);
 
 /**
  * console_open - one more reader
  * @ret_fd: read end of a pipe; closing it is all there is to do
  *
- * The reader first gets what the hypervisor still remembers. Who reads too slowly finds a note of how much is missing.
- * Return: 0; -CELL_EUNAVAILABLE; -CELL_ENOTSUPPORTED the system has no such console; -CELL_EBUSY too many readers.
+ * The reader first gets what is remembered. Who reads too slowly finds a note of how much is missing.
+ * Return: 0; -CELL_EBUSY too many readers; -errno
  */
-int console_open(Console *console, int *ret_fd);
+int console_open(Cell *cell, int *ret_fd);
+
+/** console_forget - nothing is left of the cell: remove what would outlive this process */
+void console_forget(const Cell *cell);
+
+/** console_free - let go of page and readers */
+void console_free(Cell *cell);
 
 #endif

@@ -12,21 +12,11 @@
 #define DEVICE "/dev/jailhouse"
 #define LAST_ERROR "/sys/devices/jailhouse/last_error"
 
-static int open_device(int flags)
-{
-	int fd = open(DEVICE, O_RDWR | O_CLOEXEC | flags);
-
-	return fd < 0 ? -errno : fd;
-}
-
 int kmod_open(void)
 {
-	return open_device(0);
-}
+	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
 
-int kmod_open_console(void)
-{
-	return open_device(O_NONBLOCK);
+	return fd < 0 ? -errno : fd;
 }
 
 static int do_ioctl(int fd, unsigned long request, const void *argument)
@@ -128,22 +118,32 @@ int kmod_last_error(char **ret)
 	return 0;
 }
 
-int kmod_map_comm(uint32_t id, const void **ret)
+static int map_page(uint64_t offset, const void **ret)
 {
 	_cleanup_close_ int fd = kmod_open();
 	void *page;
 
 	if (fd < 0)
 		return fd;
-	page = mmap(NULL, KMOD_COMM_PAGE_BYTES, PROT_READ, MAP_SHARED, fd, (off_t)id * KMOD_COMM_PAGE_BYTES);
+	page = mmap(NULL, KMOD_PAGE_BYTES, PROT_READ, MAP_SHARED, fd, (off_t)offset);
 	if (page == MAP_FAILED)
 		return -errno;
 	*ret = page;
 	return 0;
 }
 
-void kmod_unmap_comm(const void *page)
+int kmod_map_comm(uint32_t id, const void **ret)
+{
+	return map_page((uint64_t)id * KMOD_PAGE_BYTES, ret);
+}
+
+int kmod_map_console(uint32_t id, const void **ret)
+{
+	return map_page(JAILHOUSE_MMAP_CONSOLE + (uint64_t)id * KMOD_PAGE_BYTES, ret);
+}
+
+void kmod_unmap_page(const void *page)
 {
 	if (page)
-		munmap((void *)(uintptr_t)page, KMOD_COMM_PAGE_BYTES);
+		munmap((void *)(uintptr_t)page, KMOD_PAGE_BYTES);
 }

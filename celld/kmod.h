@@ -10,7 +10,7 @@
 
 #include "util.h"
 
-#define KMOD_COMM_PAGE_BYTES 4096
+#define KMOD_PAGE_BYTES 4096
 
 /** How long a cell is asked before it is shut down. */
 typedef struct KmodConsent {
@@ -42,9 +42,12 @@ int kmod_last_error(char **ret);
 
 /** kmod_map_comm - map the communication page of a cell, read only. Does not block. */
 int kmod_map_comm(uint32_t id, const void **ret);
-void kmod_unmap_comm(const void *page);
 
-/** kmod_open_console - non-blocking descriptor from which the hypervisor console can be read; 0 bytes: nothing new */
-int kmod_open_console(void);
+/**
+ * kmod_map_console - the same for its console page, which keeps what it held when the cell is destroyed. Return: 0,
+ * -ENXIO if the cell may not print, -errno
+ */
+int kmod_map_console(uint32_t id, const void **ret);
+void kmod_unmap_page(const void *page);
 
 #endif

@@ -14,11 +14,12 @@
 
 #define FIELD_BYTES 128
 #define MESSAGE_BYTES 1024
-#define FIELDS_MAX 12
+#define FIELDS_MAX 16
 
 typedef struct Entry {
 	char buffer[FIELDS_MAX][FIELD_BYTES];
 	char message[MESSAGE_BYTES + 16];
+	char console[MESSAGE_BYTES + 16];
 	struct iovec fields[FIELDS_MAX + 1];
 	int n;
 } Entry;
@@ -110,6 +111,10 @@ static void log_cell_text(const Cell *c, int priority, const char *message_id, c
 		if (c->fault.has_address)
 			add_field(&entry, "CELL_FAULT_ADDRESS=0x%" PRIx64, c->fault.address);
 	}
+	if (c->last_words && priority <= LOG_ERR) {
+		snprintf(entry.console, sizeof(entry.console), "CELL_CONSOLE=%s", c->last_words);
+		entry.fields[entry.n++] = (struct iovec){ entry.console, strlen(entry.console) };
+	}
 	if (c->supervisor_pid > 0)
 		add_field(&entry, "OBJECT_PID=%d", (int)c->supervisor_pid);
 	send_entry(&entry, priority, message_id, c->name, text);
@@ -126,6 +131,22 @@ void log_cell(const Cell *c, int priority, const char *message_id, const char *f
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
 	log_cell_text(c, priority, message_id, text);
+}
+
+void log_console(const Cell *c, const char *line)
+{
+	Entry entry = { .n = 0 };
+
+	add_field(&entry, "CELL_NAME=%s", c->name);
+	if (c->kernel.id >= 0)
+		add_field(&entry, "CELL_ID=%" PRIi32, c->kernel.id);
+	add_field(&entry, "SYSLOG_IDENTIFIER=cell-%s", c->name);
+	/* As OBJECT_PID would make it, if there were always a supervisor. */
+	add_field(&entry, "OBJECT_SYSTEMD_UNIT=cell@%s.service", c->name);
+	if (log_is_to_journal())
+		send_entry(&entry, LOG_INFO, NULL, NULL, line);
+	else
+		fprintf(stderr, "<%d>cell-%s: %s\n", LOG_INFO, c->name, line);
 }
 
 void log_cell_state(const Cell *c, int from)

@@ -20,8 +20,14 @@ _printf_(3, 4) void log_message(int priority, const char *message_id, const char
 #define log_info(...) log_message(LOG_INFO, NULL, __VA_ARGS__)
 #define log_debug(...) log_message(LOG_DEBUG, NULL, __VA_ARGS__)
 
-/** log_cell - an entry with CELL_NAME, CELL_ID, CELL_STATE, CELL_RESULT and OBJECT_PID (the lease holder) */
+/**
+ * log_cell - an entry with CELL_NAME, CELL_ID, CELL_STATE, CELL_RESULT and OBJECT_PID (the lease holder); an error
+ * after a failure has CELL_CONSOLE, its last words, too
+ */
 _printf_(4, 5) void log_cell(const struct Cell *cell, int priority, const char *message_id, const char *format, ...);
+
+/** log_console - a line that the cell itself has printed, clean text; it counts as the unit's, not as celld's */
+void log_console(const struct Cell *cell, const char *line);
 
 /** log_cell_state - the standard sentence on the state that was just entered, from cell state @from */
 void log_cell_state(const struct Cell *cell, int from);

@@ -16,7 +16,6 @@
 typedef struct Daemon {
 	sd_event *event;
 	Manager *manager;
-	Console *console;
 	Bus *bus;
 	sd_event_source *connect;
 	sd_event_source *status;
@@ -51,7 +50,7 @@ static int on_connect(_unused_ sd_event_source *source, _unused_ uint64_t usec, 
 	int r;
 
 	d->bus = bus_free(d->bus);
-	r = bus_new(d->manager, d->console, on_ready, on_lost, d, &d->bus);
+	r = bus_new(d->manager, on_ready, on_lost, d, &d->bus);
 	if (r < 0) {
 		log_warning("Cannot connect to the bus: %s", strerror(-r));
 		connect_later(d, RECONNECT_USEC);
@@ -142,9 +141,6 @@ static int set_up(Daemon *d)
 		return r;
 	d->manager->status_changed = on_status_changed;
 	d->manager->status_userdata = d;
-	r = console_new(d->event, &d->console);
-	if (r < 0)
-		return r;
 	r = manager_startup(d->manager);
 	if (r < 0)
 		return r;
@@ -154,7 +150,6 @@ static int set_up(Daemon *d)
 static void tear_down(Daemon *d)
 {
 	bus_free(d->bus);
-	console_free(d->console);
 	manager_free(d->manager);
 	sd_event_source_disable_unref(d->connect);
 	sd_event_source_disable_unref(d->status);

@@ -10,6 +10,7 @@
 #include "cell-error.h"
 #include "celld-messages.h"
 #include "clock.h"
+#include "console.h"
 #include "kmod.h"
 #include "log.h"
 #include "manager.h"
@@ -250,8 +251,9 @@ static void handle_cell_event(Manager *m, const NetEvent *e)
 		log_error("Out of memory for cell %s", e->name);
 		return;
 	}
+	console_look(c);
 	if (e->type == NET_EVENT_STARTED)
-		c->fault = (CellFault){ 0 };
+		cell_forget_failure(c);
 	if (e->type == NET_EVENT_CPU_PARKED || e->type == NET_EVENT_FAILED)
 		note_fault(c, e);
 	if (e->seq <= c->kernel_seq)
@@ -357,6 +359,7 @@ static void adopt_existing(Cell *c, const CellSaved *saved)
 	bool by_celld = saved->supervisor == CELL_SUPERVISOR_CELLD;
 
 	watch_map(c);
+	console_follow(c);
 	c->left_by_unit = saved->supervisor == CELL_SUPERVISOR_UNIT;
 	if (by_celld && was_up)
 		cell_set_supervisor(c, CELL_SUPERVISOR_CELLD);
@@ -370,6 +373,7 @@ static void adopt_existing(Cell *c, const CellSaved *saved)
 	} else if (verdict == CELL_VERDICT_FAILED || saved->state == CELL_FAILED) {
 		if (saved->state != CELL_FAILED)
 			cell_set_result(c, result);
+		console_note_end(c);
 		cell_adopt_state(c, CELL_FAILED);
 	} else {
 		cell_adopt_state(c, CELL_CREATED);

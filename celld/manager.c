@@ -9,6 +9,7 @@
 
 #include "action.h"
 #include "cell-error.h"
+#include "console.h"
 #include "lease.h"
 #include "log.h"
 #include "manager.h"
@@ -17,6 +18,7 @@
 
 #define RUNTIME_DIR "/run/celld" /**< beside configuration, therefore: */
 #define STATE_DIR "state"
+#define CONSOLE_DIR "console"
 #define DEFINITIONS_DIR "/var/lib/celld"
 
 static const char *const hypervisor_state_table[HYPERVISOR_STATE_MAX] = {
@@ -31,6 +33,7 @@ static void destroy_cell(Cell *c)
 	lease_drop(c);
 	action_cancel(c);
 	watch_free(c);
+	console_free(c);
 	cell_free(c);
 }
 
@@ -112,6 +115,7 @@ static int on_collect(_unused_ sd_event_source *source, void *userdata)
 		if (m->hooks.cell_removed)
 			m->hooks.cell_removed(c, m->hooks.userdata);
 		cell_adopt_state(c, CELL_DEFINED);
+		console_forget(c);
 		destroy_cell(c);
 	}
 	return 0;
@@ -129,6 +133,8 @@ static void on_changed(Cell *c, unsigned changed, void *userdata)
 		if (r < 0)
 			log_cell(c, LOG_WARNING, NULL, "Cannot save the state: %s", strerror(-r));
 	}
+	if (changed & (CELL_CHANGED_KERNEL | CELL_CHANGED_SUPERVISOR))
+		console_follow(c);
 	if (changed & (CELL_CHANGED_STATE | CELL_CHANGED_HEALTH | CELL_CHANGED_RESULT | CELL_CHANGED_OPERATION))
 		lease_tell(c);
 	if (m->hooks.cell_changed)
@@ -356,9 +362,11 @@ int manager_new(sd_event *event, Manager **ret)
 		.userdata = m,
 	};
 	m->runtime_dir = path_join(isempty(dir) ? RUNTIME_DIR : dir, STATE_DIR);
+	m->console_dir = path_join(isempty(dir) ? RUNTIME_DIR : dir, CONSOLE_DIR);
+	m->host.console_dir = m->console_dir;
 	m->define_runtime_dir = strdup(isempty(dir) ? RUNTIME_DIR : dir);
 	m->define_state_dir = strdup(isempty(lasting) ? DEFINITIONS_DIR : lasting);
-	if (!m->runtime_dir || !m->define_runtime_dir || !m->define_state_dir)
+	if (!m->runtime_dir || !m->console_dir || !m->define_runtime_dir || !m->define_state_dir)
 		return -ENOMEM;
 	r = sd_event_add_defer(event, &m->collector, on_collect, m);
 	if (r < 0)
@@ -387,6 +395,7 @@ Manager *manager_free(Manager *m)
 	free(m->system_error);
 	free(m->switch_error);
 	free(m->runtime_dir);
+	free(m->console_dir);
 	free(m->define_state_dir);
 	free(m->define_runtime_dir);
 	sd_event_unref(m->event);
@@ -400,6 +409,8 @@ int manager_startup(Manager *m)
 
 	if (mkdir(m->runtime_dir, 0755) < 0 && errno != EEXIST)
 		log_warning("Cannot make %s: %s", m->runtime_dir, strerror(errno));
+	if (mkdir(m->console_dir, 0700) < 0 && errno != EEXIST)
+		log_warning("Cannot make %s: %s", m->console_dir, strerror(errno));
 	r = manager_load_configs(m);
 	if (r < 0)
 		return r;

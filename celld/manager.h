@@ -48,6 +48,7 @@ typedef struct Manager {
 	ManagerHooks hooks;
 	CellHost host; /**< what our cells are told */
 	char *runtime_dir;
+	char *console_dir;
 
 	Cell **cells; /**< sorted by name */
 	size_t n_cells;

@@ -9,6 +9,7 @@
 #include "action.h"
 #include "celld-messages.h"
 #include "clock.h"
+#include "console.h"
 #include "log.h"
 #include "react.h"
 #include "watch.h"
@@ -160,6 +161,8 @@ void react_ended(Cell *c, CellResult result)
 	watch_stop(c);
 	if (health == CELL_HEALTH_LOST)
 		cell_set_health(c, health);
+	if (result != CELL_RESULT_SUCCESS && !c->last_words)
+		console_note_end(c);
 	cell_end_run(c, result);
 	if (cell_is_supervised(c))
 		decide(c, result);
@@ -171,6 +174,7 @@ void react_judge(Cell *c)
 {
 	CellResult result;
 
+	console_look(c);
 	switch (cell_judge(&c->kernel, &result)) {
 	case CELL_VERDICT_OK:
 		break;
@@ -186,6 +190,7 @@ void react_judge(Cell *c)
 		break;
 	case CELL_VERDICT_FAILED:
 		cell_set_result(c, result);
+		console_note_end(c);
 		log_cell(c, LOG_ERR, NULL, "Cell does not run any more (%s)%s%s.", cell_result_to_string(result),
 			 c->fault.known ? ": " : "", c->fault.known ? c->fault.text : "");
 		react_ended(c, result);
@@ -201,7 +206,7 @@ static void observe_idle(Cell *c)
 
 	watch_map(c);
 	if (verdict == CELL_VERDICT_OK) {
-		c->fault = (CellFault){ 0 };
+		cell_forget_failure(c);
 		cell_set_fallback(c, false);
 		react_enter_running(c, true);
 	} else if (c->state == CELL_RESTARTING) {

@@ -37,6 +37,7 @@ static sd_event_source *beats;
 static bool beating;
 static unsigned n_failed, n_restart_scheduled, n_heartbeat_lost, n_reboots, n_starting;
 static CellResult last_failed;
+static char last_words[1024];
 
 /* -- The world ---------------------------------------------------------------------------------------------------- */
 
@@ -106,6 +107,7 @@ static void on_failed(Cell *c, CellResult result, _unused_ void *userdata)
 	assert_int_equal(c->result, result);
 	last_failed = result;
 	n_failed++;
+	snprintf(last_words, sizeof(last_words), "%s", c->last_words ?: "");
 }
 
 static void on_restart_scheduled(_unused_ Cell *c, _unused_ unsigned attempt, _unused_ uint64_t delay_usec,
@@ -569,6 +571,31 @@ static void test_heartbeat(void **state)
 	assert_int_equal(n_failed, 1);
 }
 
+/** What a cell printed before it failed is told with the failure, and not again with the next one. */
+static void test_last_words(void **state)
+{
+	Cell *c = cell("rtos");
+
+	(void)state;
+	write_cell("rtos", "3", FAST "\"HeartbeatIntervalUSec\": \"10ms\", \"HeartbeatTimeoutUSec\": \"60ms\"");
+	start("rtos", 0);
+	sim_print(sim, kernel_cell("rtos"), "up\noops\a");
+	park("rtos");
+	wait_until(n_failed == 1);
+	assert_string_equal(last_words, "up\noops^G");
+	wait_until(is_idle(c, CELL_RUNNING));
+	assert_null(c->last_words);
+	park("rtos");
+	wait_until(n_failed == 2);
+	assert_string_equal(last_words, "");
+	wait_until(is_idle(c, CELL_RUNNING) && c->health == CELL_HEALTH_OK);
+	sim_print(sim, kernel_cell("rtos"), "tired\n");
+	kernel_cell("rtos")->behaviour = SIM_SILENT;
+	wait_until(n_heartbeat_lost == 1);
+	assert_int_equal(n_failed, 3);
+	assert_string_equal(last_words, "tired");
+}
+
 static void test_own_shutdown(void **state)
 {
 	(void)state;
@@ -822,8 +849,10 @@ static void test_failure_without_celld(void **state)
 	(void)state;
 	start("rtos", 0);
 	manager = manager_free(manager);
+	sim_print(sim, kernel_cell("rtos"), "alone");
 	park("rtos");
 	start_manager();
+	assert_string_equal(cell("rtos")->last_words, "alone");
 	wait_until(cell("rtos")->n_restarts == 1 && is_idle(cell("rtos"), CELL_RUNNING));
 }
 
@@ -1359,6 +1388,7 @@ int main(void)
 		history(test_left_for_inspection),
 		history(test_reboot),
 		history(test_heartbeat),
+		history(test_last_words),
 		history(test_own_shutdown),
 		history(test_wrong_revision),
 		history(test_locked),

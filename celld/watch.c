@@ -6,6 +6,7 @@
 
 #include "celld-messages.h"
 #include "clock.h"
+#include "console.h"
 #include "kmod.h"
 #include "log.h"
 #include "react.h"
@@ -31,7 +32,7 @@ static CellWatch *get_watch(Cell *c)
 
 static void unmap(Cell *c)
 {
-	kmod_unmap_comm(c->comm);
+	kmod_unmap_page(c->comm);
 	c->comm = NULL;
 	c->watch->mapped_id = -1;
 }
@@ -82,6 +83,7 @@ static void lost(Cell *c)
 	watch_stop(c);
 	cell_set_health(c, CELL_HEALTH_LOST);
 	cell_set_result(c, CELL_RESULT_HEARTBEAT_TIMEOUT);
+	console_note_end(c);
 	if (last > 0)
 		log_cell(c, LOG_ERR, CELLD_MESSAGE_HEARTBEAT_LOST, "Heartbeat is lost: silent for %s.",
 			 FORMAT_USEC((clock_monotonic() - last) / 1000 * 1000));

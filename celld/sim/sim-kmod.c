@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 
+#include "clock.h"
 #include "kmod.h"
 #include "sim.h"
 
@@ -23,11 +24,6 @@ typedef struct Call {
 int kmod_open(void)
 {
 	return sim_open()->present ? open("/dev/null", O_RDWR | O_CLOEXEC) : -ENOENT;
-}
-
-int kmod_open_console(void)
-{
-	return kmod_open();
 }
 
 int kmod_last_error(char **ret)
@@ -187,6 +183,7 @@ int kmod_cell_create(_unused_ int fd, const void *blob, size_t size_bytes)
 	kernel.id = (int32_t)(c - call.sim->cells);
 	c->kernel = kernel;
 	c->used = true;
+	call.sim->consoles[kernel.id] = (struct cell_console_page){ .created = clock_monotonic() };
 	sim_emit(call.sim, NET_EVENT_CREATED, c, NULL, 0);
 	return call_end(&call, 0, NULL);
 }
@@ -251,6 +248,7 @@ int kmod_cell_start(_unused_ int fd, const char *name, const KmodConsent *consen
 	c->kernel.state = KERNEL_RUNNING;
 	memset(&c->kernel.failed, 0, sizeof(c->kernel.failed));
 	memset(call.sim->pages[c->kernel.id], 0, SIM_PAGE_BYTES);
+	call.sim->consoles[c->kernel.id].start = call.sim->consoles[c->kernel.id].tail;
 	c->starts++;
 	sim_draw_fate(call.sim, c);
 	sim_emit(call.sim, NET_EVENT_STARTED, c, NULL, 0);
@@ -277,6 +275,14 @@ int kmod_map_comm(uint32_t id, const void **ret)
 	return 0;
 }
 
-void kmod_unmap_comm(_unused_ const void *page)
+int kmod_map_console(uint32_t id, const void **ret)
+{
+	if (id >= SIM_CELLS)
+		return -ENXIO;
+	*ret = &sim_open()->consoles[id];
+	return 0;
+}
+
+void kmod_unmap_page(_unused_ const void *page)
 {
 }

@@ -55,6 +55,10 @@ static int act_on(Sim *sim, SimCell *c, const char *verb, const char *argument)
 		sim_park(sim, c, argument ?: "mmio", 0x1234);
 		return EXIT_SUCCESS;
 	}
+	if (streq(verb, "print")) {
+		sim_print(sim, c, argument ?: "");
+		return EXIT_SUCCESS;
+	}
 	if (parse_u32(argument ?: "", &number) < 0)
 		return EXIT_FAILURE;
 	if (streq(verb, "set-state"))
@@ -145,7 +149,7 @@ static int list_cells(const Sim *sim)
 static int usage(const char *program)
 {
 	fprintf(stderr,
-		"Usage: %s run | park|state|starts CELL | behave CELL 1 silent + 2 deny + 4 mute |\n"
+		"Usage: %s run | park|state|starts CELL | print CELL TEXT | behave CELL 1 silent + 2 deny + 4 mute |\n"
 		"       set-state CELL NUMBER | delay USEC | fail ERRNO | lose-event N | enable 1|0 | cells | loop |\n"
 		"       faults [seed=N] [fail|die|lose|misbehave=PERMILLE] [delay|event-delay|life=USEC]\n",
 		program);

@@ -156,6 +156,14 @@ void sim_say(Sim *sim, SimCell *cell, KernelState state)
 	sim_emit(sim, NET_EVENT_STATE, cell, NULL, 0);
 }
 
+void sim_print(Sim *sim, const SimCell *cell, const char *text)
+{
+	struct cell_console_page *page = &sim->consoles[cell->kernel.id];
+
+	for (; *text; text++, page->tail++)
+		page->content[page->tail % CELL_CONSOLE_BYTES] = *text;
+}
+
 void sim_trace(const Sim *sim, const char *what, const char *cell, int value)
 {
 	_cleanup_free_ char *path = sim_path("trace");

@@ -12,6 +12,7 @@
 
 #include <pthread.h>
 
+#include "console-page.h"
 #include "net.h"
 
 #define SIM_FOLDER "CELLD_SIM"
@@ -85,6 +86,7 @@ typedef struct SimLoop {
 
 typedef struct Sim {
 	uint8_t pages[SIM_CELLS][SIM_PAGE_BYTES]; /**< communication pages */
+	struct cell_console_page consoles[SIM_CELLS];
 	pthread_mutex_t lock;
 	bool present;
 	bool enabled;
@@ -127,6 +129,9 @@ void sim_park(Sim *sim, SimCell *cell, const char *cause, uint64_t address);
 
 /** sim_say - the cell's own word on its state; under the lock */
 void sim_say(Sim *sim, SimCell *cell, KernelState state);
+
+/** sim_print - the cell prints; under the lock */
+void sim_print(Sim *sim, const SimCell *cell, const char *text);
 
 /** sim_trace - add a line to the file `trace` if there is one, a JSON object; @cell may be NULL; under the lock */
 void sim_trace(const Sim *sim, const char *what, const char *cell, int value);

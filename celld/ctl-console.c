@@ -5,24 +5,23 @@
 #include <poll.h>
 
 #include "cellctl.h"
+#include "clean-text.h"
 
-/** copy_safely - to a terminal: cells may print anything, but they do not command the terminal */
-static int copy_safely(FILE *out, const char *bytes, size_t n)
+/**
+ * copy_safely - to a terminal: cells may print anything, but they do not command the terminal
+ *
+ * Return: bytes taken; a character that is cut off waits for its rest, if @more can come
+ */
+static size_t copy_safely(FILE *out, const char *bytes, size_t n, bool more)
 {
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)bytes[i];
+	char c[CLEAN_CHAR_BYTES];
+	size_t taken = 0, length;
 
-		if ((c >= 0x20 && c != 0x7f) || c == '\n' || c == '\t')
-			fputc(c, out);
-		else if (c != '\r')
-			fprintf(out, "^%c", c ^ 0x40);
+	while ((length = clean_char(bytes + taken, n - taken, more, c)) > 0) {
+		fputs(c, out);
+		taken += length;
 	}
-	return fflush(out) == 0 ? 0 : -errno;
-}
-
-static int copy_plainly(FILE *out, const char *bytes, size_t n)
-{
-	return fwrite(bytes, 1, n, out) == n && fflush(out) == 0 ? 0 : -errno;
+	return taken;
 }
 
 /** follow - until the other end closes, or ours */
@@ -30,11 +29,11 @@ static int follow(const Ctl *ctl, int fd)
 {
 	bool terminal = ctl->out == stdout && isatty(STDOUT_FILENO);
 	struct pollfd wait[] = { { .fd = fd, .events = POLLIN }, { .fd = STDOUT_FILENO } };
+	size_t kept = 0, taken;
 	char buf[4096];
 
 	for (;;) {
 		ssize_t n;
-		int r;
 
 		if (poll(wait, 2, -1) < 0 && errno != EINTR)
 			return ctl_error("Cannot wait for the console: %m");
@@ -42,16 +41,19 @@ static int follow(const Ctl *ctl, int fd)
 			return CTL_OK;
 		if (!wait[0].revents)
 			continue;
-		n = read(fd, buf, sizeof(buf));
+		n = read(fd, buf + kept, sizeof(buf) - kept);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n < 0)
 			return ctl_error("Cannot read the console: %m");
+		kept += (size_t)n;
+		taken = terminal ? copy_safely(ctl->out, buf, kept, n > 0) : fwrite(buf, 1, kept, ctl->out);
+		kept -= taken;
+		memmove(buf, buf + taken, kept);
+		if (fflush(ctl->out) != 0)
+			return ctl_error("Cannot write: %m");
 		if (n == 0)
 			return CTL_OK;
-		r = terminal ? copy_safely(ctl->out, buf, (size_t)n) : copy_plainly(ctl->out, buf, (size_t)n);
-		if (r < 0)
-			return ctl_error("Cannot write: %s", strerror(-r));
 	}
 }
 

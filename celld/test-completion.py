@@ -79,7 +79,7 @@ def test_values():
     tap.same(offers('cellctl show rtos -p St'), ['State', 'StateChangeTimestamp'])
     tap.same(offers('cellctl show rtos -p Name,St'), ['Name,State', 'Name,StateChangeTimestamp'])
     tap.same(offers('cellctl show -p '), ['Name', 'State', 'StateChangeTimestamp', 'Version'])
-    tap.same(offers('cellctl hypervisor '), ['disable', 'enable', 'status'])
+    tap.same(offers('cellctl hypervisor '), ['disable', 'enable', 'log', 'status'])
 
 
 def test_cells():
@@ -158,7 +158,7 @@ def test_zsh():
     tap.same(failed, ['old'])
     tap.same(options, ['--no-ask-password', '--no-block', '--no-legend', '--no-pager', '--no-unit'])
     tap.same(form, ['off', 'pretty', 'short'])
-    tap.same(hypervisor, ['disable', 'enable', 'status'])
+    tap.same(hypervisor, ['disable', 'enable', 'log', 'status'])
 
 
 if __name__ == '__main__':

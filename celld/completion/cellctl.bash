@@ -114,7 +114,7 @@ _cellctl() {
             defined) choices=$(__cellctl_cells '@(defined|failed)') ;;
             holding) choices=$(__cellctl_cells '!(defined)') ;;
             failed) choices=$(__cellctl_cells 'failed') ;;
-            hypervisor) choices='status enable disable' ;;
+            hypervisor) choices='status enable disable log' ;;
             config) choices=$(__cellctl_cells '*'; __cellctl_files) ;;
             define) ((${#arguments[@]})) && choices=$(__cellctl_files) || choices=$(__cellctl_cells '*') ;;
             file) choices=$(__cellctl_files) ;;

@@ -75,6 +75,18 @@ static void do_garbage(void)
 		text[i] = "\x1b[2J\xff\xfe\n\x80"[i % 8];
 }
 
+static void do_noise(void)
+{
+	/* The same on the console, and no end of the line. */
+	printk("rtos: noise \x1b[2J\x9b"
+	       "31m\xff\xc3\xa9\xe2\x82");
+}
+
+static void do_babble(void)
+{
+	faults.babble = true;
+}
+
 static void do_mem(void)
 {
 	*foreign_memory() = param.value;
@@ -190,6 +202,8 @@ static const struct fault table[] = {
 	{ "silent", 'q', do_silent, "do not answer messages" },
 	{ "lock", 'l', do_lock, "state running/locked" },
 	{ "garbage", 'g', do_garbage, "heartbeat text without NUL, not printable" },
+	{ "noise", 'w', do_noise, "escape sequences and no UTF-8 on the console" },
+	{ "babble", 'y', do_babble, "print all the time" },
 	{ "mem", 'm', do_mem, "write memory at addr=" },
 	{ "read", 'd', do_read, "read memory at addr=" },
 	{ "exec", 'j', do_exec, "jump to addr=" },
@@ -239,6 +253,8 @@ void faults_poll(u64 uptime_ms)
 {
 	const struct fault *fault = chosen;
 
+	if (faults.babble)
+		printk("rtos: babble at %llu ms\n", (unsigned long long)uptime_ms);
 	if (!fault || uptime_ms < after_ms)
 		return;
 	chosen = NULL;

@@ -13,6 +13,7 @@ struct faults {
 	bool refuse;	/**< deny each shutdown request */
 	bool silent;	/**< leave messages unanswered */
 	bool no_status; /**< leave the status text alone */
+	bool babble;	/**< print all the time */
 };
 
 extern struct faults faults;

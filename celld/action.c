@@ -181,6 +181,9 @@ static void on_job_done(void *userdata, int error, const char *bytes, size_t siz
 
 	if (job->done)
 		job->done(c, error, error < 0 ? reply.text : "", job->userdata);
+	/* Whoever had it started for its unit is gone, or its call was lost with the bus. */
+	if (c->supervisor == CELL_SUPERVISOR_UNIT && !c->lease)
+		react_unsupervise(c);
 	for (Waiter *w = job->waiters; w; w = w->next)
 		if (w->call)
 			(void)action_when_idle(c, w->call, w->userdata);

@@ -10,7 +10,6 @@
 #include "cell-error.h"
 #include "console.h"
 #include "lease.h"
-#include "react.h"
 
 #define ACTION_CELLS "org.jailhouse.Cell.manage-cells"
 #define ACTION_HYPERVISOR "org.jailhouse.Cell.manage-hypervisor"
@@ -249,11 +248,8 @@ static void on_supervised_start(Cell *c, int code, const char *text, void *userd
 {
 	BusRequest *r = userdata;
 
-	if (code >= 0) {
+	if (code >= 0)
 		code = reply_lease(r, c);
-		if (code < 0)
-			react_unsupervise(c);
-	}
 	if (code < 0)
 		bus_request_finish(r, code, text);
 	else

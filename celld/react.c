@@ -262,10 +262,10 @@ void react_take_over(Cell *c)
 
 void react_unsupervise(Cell *c)
 {
-	/* celld is in charge by now: an earlier run's supervisor is nobody to miss. */
-	if (c->supervisor == CELL_SUPERVISOR_CELLD)
+	/* If celld is in charge by now, an earlier run's supervisor is nobody to miss. */
+	if (c->supervisor != CELL_SUPERVISOR_UNIT)
 		return;
-	c->left_by_unit = c->supervisor == CELL_SUPERVISOR_UNIT && (cell_is_created(c) || c->job || c->restart);
+	c->left_by_unit = cell_is_created(c) || c->job || c->restart;
 	cell_set_supervisor(c, CELL_SUPERVISOR_NONE);
 	c->no_restart = false;
 	watch_stop(c);

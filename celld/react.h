@@ -23,7 +23,7 @@ void react_observe(Cell *cell);
 /** react_supervise - @supervisor is in charge of the cell as it is */
 void react_supervise(Cell *cell, CellSupervisor supervisor);
 
-/** react_unsupervise - nobody is in charge any more; a cell that runs goes on running */
+/** react_unsupervise - the unit's supervisor is gone; a cell that runs goes on running */
 void react_unsupervise(Cell *cell);
 
 /** react_take_over - the policy decides on what happened while nobody was in charge */

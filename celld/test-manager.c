@@ -25,6 +25,7 @@
 #include "lease.h"
 #include "log.h"
 #include "manager.h"
+#include "react.h"
 #include "sim/sim.h"
 
 #define PATIENCE_USEC (30 * USEC_PER_SEC)
@@ -1122,6 +1123,23 @@ static void test_lease_in_the_bus(void **state)
 	close(fd);
 }
 
+static void test_lost_caller(void **state)
+{
+	Outcome o = { 0 };
+	Cell *c = cell("rtos");
+
+	(void)state;
+	/* The bus was lost while the cell was started: nobody has its lease, but the unit may come back. */
+	assert_int_equal(action_start(c, CELL_SUPERVISOR_UNIT, on_done, &o), 0);
+	action_forget(c, &o);
+	wait_until(is_idle(c, CELL_RUNNING));
+	assert_false(o.done);
+	assert_int_equal(c->supervisor, CELL_SUPERVISOR_NONE);
+	assert_true(c->left_by_unit);
+	react_unsupervise(c);
+	assert_true(c->left_by_unit);
+}
+
 static void test_failed_start_of_unit(void **state)
 {
 	Outcome o = { 0 };
@@ -1414,6 +1432,7 @@ int main(void)
 		history(test_stop_outlives_supervisor),
 		history(test_end_outlives_next_run),
 		history(test_lease_in_the_bus),
+		history(test_lost_caller),
 		history(test_failed_start_of_unit),
 		history(test_define),
 		history(test_define_refused),

@@ -229,6 +229,8 @@ static int run_start(int fd, const JobPlan *plan, JobReply *reply)
 
 	if (!plan->config)
 		return fail(reply, -CELL_ECONFIG, "Cell %s has no configuration", plan->name);
+	if (plan->created && plan->operation == CELL_OPERATION_CREATE)
+		return fail(reply, -CELL_EEXISTS, "Cell %s exists already", plan->name);
 	if (!plan->created) {
 		r = create(fd, plan, reply);
 		if (r < 0)

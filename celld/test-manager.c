@@ -431,6 +431,22 @@ static void test_conflict(void **state)
 	assert_int_equal(cell("rtos")->state, CELL_RUNNING);
 }
 
+static void test_create_what_is_there(void **state)
+{
+	SimCell *there = &sim->cells[40];
+	Outcome o = { 0 };
+
+	(void)state;
+	/* The event that tells of it is still on its way. */
+	there->kernel = (KernelCell){ .id = 40, .name = "rtos", .state = KERNEL_SHUT_DOWN };
+	there->used = true;
+	assert_int_equal(action_create(cell("rtos"), on_done, &o), 0);
+	wait_until(o.done);
+	assert_int_equal(o.error, -CELL_EEXISTS);
+	assert_true(is_idle(cell("rtos"), CELL_CREATED));
+	stop("rtos", JOB_CONSENT_ASK, 0);
+}
+
 /* -- Supervision -------------------------------------------------------------------------------------------------- */
 
 static void test_violation(void **state)
@@ -1392,6 +1408,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		history(test_start_and_stop),
+		history(test_create_what_is_there),
 		history(test_create),
 		history(test_restart_by_hand),
 		history(test_refusals),

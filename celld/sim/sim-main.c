@@ -7,6 +7,7 @@
 #include "sim.h"
 
 #define BEAT_USEC 5000
+#define LATE_USEC USEC_PER_SEC
 
 static void beat(const Sim *sim, const SimCell *c)
 {
@@ -21,21 +22,28 @@ static void beat(const Sim *sim, const SimCell *c)
 	snprintf(block->text, sizeof(block->text), "beat %llu", (unsigned long long)block->counter);
 }
 
+/** beat_all - @late: none of them could beat for long, as this process was not running */
+static void beat_all(Sim *sim, uint64_t now, bool late)
+{
+	for (size_t i = 1; i < SIM_CELLS; i++) {
+		SimCell *c = &sim->cells[i];
+
+		if (!c->used || c->kernel.state != KERNEL_RUNNING)
+			continue;
+		if (late)
+			sim_trace(sim, "silent", c->kernel.name, 0);
+		sim_fulfil(sim, c, now);
+		beat(sim, c);
+	}
+}
+
 /** run - all inmates, until somebody ends this process */
 static void run(Sim *sim)
 {
-	for (;;) {
-		uint64_t now = clock_monotonic();
-
+	for (uint64_t last = clock_monotonic(), now;; last = now) {
 		sim_lock(sim);
-		for (size_t i = 1; i < SIM_CELLS; i++) {
-			SimCell *c = &sim->cells[i];
-
-			if (!c->used || c->kernel.state != KERNEL_RUNNING)
-				continue;
-			sim_fulfil(sim, c, now);
-			beat(sim, c);
-		}
+		now = clock_monotonic();
+		beat_all(sim, now, now - last > LATE_USEC);
 		sim_show_events(sim);
 		sim_unlock(sim);
 		usleep(BEAT_USEC);

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 PREFIX = 'org.jailhouse.Cell.Error.'
 STANDARD = 'org.freedesktop.DBus.Error.'
 WORKER_USEC = 60_000_000  # No worker lives longer.
+NOTICED_USEC = 10_000_000  # After this time a client has seen that celld was gone.
 FOREVER = 1 << 62
 
 # Which calls may lead to which job.
@@ -102,6 +103,7 @@ class Trace:
         for line in lines:
             self.sort_in(line)
         self.gone.sort()
+        self.times = {cell: [line['t'] for line in lines] for cell, lines in self.kernel.items()}
 
     def sort_in(self, line):
         if 'what' in line:
@@ -119,6 +121,11 @@ class Trace:
             self.gone.append((line['gone'], line['back']))
         else:
             self.signals[line['cell']].append(line)
+
+    def between(self, cell, begin, end):
+        """The kernel's lines of that time."""
+        times = self.times.get(cell, [])
+        return self.kernel[cell][bisect.bisect_left(times, begin):bisect.bisect_right(times, end)]
 
     def was_gone(self, begin, end):
         """Was there a time without celld in between?"""
@@ -155,8 +162,8 @@ class Trace:
             return True
         if before and (before.kind == 'failed' or before.did('die') or any(line['value'] < 0 for line in before.lines)):
             return True
-        return any((line['what'], line['value']) in ENDS for line in self.kernel[job.cell]
-                   if (before.begin if before else 0) <= line['t'] <= job.end)
+        return any((line['what'], line['value']) in ENDS
+                   for line in self.between(job.cell, before.begin if before else 0, job.end))
 
     def bad_jobs(self, cell):
         jobs = jobs_of(self.kernel[cell])
@@ -174,19 +181,19 @@ class Trace:
                 yield f'doubled: {kind} at {job.end}, that nobody has asked for'
 
     def states(self, cell):
-        """What celld believed: times, and the states that began then."""
-        changes = [(line['at'], line['state']) for line in self.signals[cell] if 'state' in line]
-        return [0] + [at for at, _ in changes], ['defined'] + [state for _, state in changes]
+        """What celld believed: times, and the states that began then. A new celld tells only of what changes."""
+        changes = sorted([(0, 'defined')] + [(line['at'], line['state']) for line in self.signals[cell] if 'state' in line]
+                         + [(gone, 'unknown') for gone, _ in self.gone])
+        return [at for at, _ in changes], [state for _, state in changes]
 
     def kernel_said(self, call, *values):
-        return any(call['sent'] <= line['t'] <= call['answered'] and line['value'] in values
-                   for line in self.kernel[call['cell']] if line['what'] not in ('say', 'park'))
+        return any(line['value'] in values for line in self.between(call['cell'], call['sent'], call['answered'])
+                   if line['what'] not in ('say', 'park'))
 
     def may_answer(self, call, believed):
         """Does the error fit to what happened meanwhile?"""
         error, name = call['error'], call['error'].removeprefix(PREFIX)
-        died = any(call['sent'] <= line['t'] <= call['answered'] and line['what'] == 'die'
-                   for line in self.kernel[call['cell']])
+        died = any(line['what'] == 'die' for line in self.between(call['cell'], call['sent'], call['answered']))
         if name in ('AlreadyRunning', 'CellExists'):
             return bool(believed - {'defined'})
         if name == 'NotRunning':
@@ -219,7 +226,7 @@ class Trace:
 
     def bad_leases(self):
         for line in self.leases:
-            if line['lease'] == 'lost' and not self.was_gone(line['t'] - 1_000_000, line['t']):
+            if line['lease'] == 'lost' and not self.was_gone(line['t'] - NOTICED_USEC, line['t']):
                 yield f'{line["cell"]}: a lease was lost at {line["t"]} though celld was there'
 
     def bad_policy(self, cell):
@@ -243,7 +250,8 @@ class Trace:
         for line in self.signals[cell]:
             if line.get('failed') not in set(ENDS.values()) or line['failed'] == 'cell-failed':
                 continue
-            recent = [result for at, result in ends if at <= line['t']][-3:]
+            seen = bisect.bisect_right(ends, (line['t'], 'z'))
+            recent = [result for _, result in ends[max(0, seen - 3):seen]]
             if line['failed'] not in recent:
                 yield f'Failed({line["failed"]}) at {line["t"]} after {recent}'
 

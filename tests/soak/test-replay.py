@@ -93,12 +93,13 @@ def test_without_celld():
     silent = call(20, 21, 'StopCell', STANDARD + 'NoReply')
     judge([*STARTED, silent], 'NoReply')
     judge([*STARTED, silent, {'gone': 20, 'back': 25}])
+    judge([*STARTED, {'gone': 20, 'back': 25}, call(30, 31, 'StopCell', PREFIX + 'NotRunning')])
 
 
 def test_leases():
-    lost = {'t': 5000000, 'lease': 'lost', 'client': 0, 'cell': 'a', 'more': ''}
+    lost = {'t': 50000000, 'lease': 'lost', 'client': 0, 'cell': 'a', 'more': ''}
     judge([lost], 'a lease was lost')
-    judge([lost, {'gone': 4999000, 'back': 5000500}])
+    judge([lost, {'gone': 49999000, 'back': 50000500}])
     judge([*STARTED, {'t': 29, 'lease': 'stop', 'client': 0, 'cell': 'a', 'more': ''}, *stop(30)])
 
 

@@ -382,6 +382,11 @@ int action_reset_failed(Cell *c)
 	return 0;
 }
 
+bool action_is_by_policy(const Cell *c)
+{
+	return c->job && (c->job->automatic || c->job->giving_up);
+}
+
 int action_when_idle(Cell *c, void (*call)(Cell *cell, void *userdata), void *userdata)
 {
 	Waiter *w, **end;

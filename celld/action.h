@@ -34,6 +34,9 @@ int action_stop(Cell *cell, JobConsent consent, ActionDone done, void *userdata)
 /** action_reset_failed - forget the failure and the counters. Return: 0, -CELL_EBUSY */
 int action_reset_failed(Cell *cell);
 
+/** action_is_by_policy - does a job run on the cell that nobody has asked for? */
+bool action_is_by_policy(const Cell *cell);
+
 /** action_when_idle - call once no job runs on the cell: at once, or later */
 int action_when_idle(Cell *cell, void (*call)(Cell *cell, void *userdata), void *userdata);
 

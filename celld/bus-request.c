@@ -76,6 +76,13 @@ void bus_request_begun(BusRequest *r)
 	(void)sd_bus_reply_method_return(r->message, NULL);
 }
 
+static void run(BusRequest *r);
+
+static void run_again(_unused_ Cell *c, void *userdata)
+{
+	run(userdata);
+}
+
 /** run - the caller is authorised */
 static void run(BusRequest *r)
 {
@@ -88,7 +95,12 @@ static void run(BusRequest *r)
 		code = bus_request_cell(r, &c);
 	if (code == -CELL_ENOSUCHCELL && r->json)
 		code = 0;
-	if (code >= 0) {
+	/* Who wants to stop a cell that fails all the time must not have to hit the moment between two restarts. */
+	if (code >= 0 && c && r->verb->flags & BUS_FLAG_NO_BLOCK && action_is_by_policy(c)) {
+		code = action_when_idle(c, run_again, r);
+		if (code >= 0)
+			return;
+	} else if (code >= 0) {
 		code = r->verb->run(r, c, &error);
 		/* What systemd has yet to accept has not begun. */
 		if (code == 0 && no_block && !r->slot)

@@ -2,10 +2,8 @@
 /*
  * Method calls from bytes: the interfaces of the contract with their right arguments, and everything beside that.
  */
-#include <fcntl.h>
-#include <sys/eventfd.h>
-
 #include "bus-calls.h"
+#include "util.h"
 
 #define MANAGER "org.jailhouse.Cell.Manager"
 #define CELL "org.jailhouse.Cell"

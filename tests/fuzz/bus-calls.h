@@ -5,9 +5,9 @@
 #ifndef FUZZ_BUS_CALLS_H
 #define FUZZ_BUS_CALLS_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include <systemd/sd-bus.h>
-
-#include "util.h"
 
 /** Bytes that are read as choices; behind their end every choice is the first. */
 typedef struct FuzzInput {

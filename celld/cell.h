@@ -75,6 +75,8 @@ typedef struct CellWatch CellWatch;
 typedef struct CellConsole CellConsole;
 typedef struct CellRestart CellRestart;
 
+#define CELL_REGISTERS_BYTES 640
+
 /** What the failure was, as far as the hypervisor told. */
 typedef struct CellFault {
 	bool known;
@@ -84,6 +86,7 @@ typedef struct CellFault {
 	uint64_t time_usec; /**< CLOCK_MONOTONIC: when it happened, 0: not told */
 	char cause[32];
 	char text[256];
+	char registers[CELL_REGISTERS_BYTES]; /**< of that CPU, "" if not known: not for everybody */
 } CellFault;
 
 /**

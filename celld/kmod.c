@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The kernel module's device /dev/jailhouse and its last_error file.
+ * The kernel module's device /dev/jailhouse, and what sysfs has for root alone.
  */
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -11,6 +11,7 @@
 
 #define DEVICE "/dev/jailhouse"
 #define LAST_ERROR "/sys/devices/jailhouse/last_error"
+#define REGISTERS "/sys/devices/jailhouse/cells/%u/registers"
 
 int kmod_open(void)
 {
@@ -98,9 +99,10 @@ int kmod_cell_destroy(int fd, const char *name, const KmodConsent *consent)
 	return r < 0 ? r : do_ioctl(fd, JAILHOUSE_CELL_DESTROY, &id);
 }
 
-int kmod_last_error(char **ret)
+/** read_line - the first line of an attribute in sysfs, allocated */
+static int read_line(const char *path, char **ret)
 {
-	_cleanup_close_ int fd = open(LAST_ERROR, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char buffer[1024], *text;
 	ssize_t n;
 
@@ -116,6 +118,19 @@ int kmod_last_error(char **ret)
 		return -ENOMEM;
 	*ret = text;
 	return 0;
+}
+
+int kmod_last_error(char **ret)
+{
+	return read_line(LAST_ERROR, ret);
+}
+
+int kmod_registers(uint32_t id, char **ret)
+{
+	char path[sizeof(REGISTERS) + 10];
+
+	snprintf(path, sizeof(path), REGISTERS, id);
+	return read_line(path, ret);
 }
 
 static int map_page(uint64_t offset, const void **ret)

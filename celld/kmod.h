@@ -40,6 +40,9 @@ int kmod_cell_destroy(int fd, const char *name, const KmodConsent *consent);
 /** kmod_last_error - the module's sentence on the last refused call, allocated; "" if there is none */
 int kmod_last_error(char **ret);
 
+/** kmod_registers - of the first CPU of the cell that violated, one line, allocated; "" if none has. Does not block. */
+int kmod_registers(uint32_t id, char **ret);
+
 /** kmod_map_comm - map the communication page of a cell, read only. Does not block. */
 int kmod_map_comm(uint32_t id, const void **ret);
 

@@ -20,6 +20,7 @@ typedef struct Entry {
 	char buffer[FIELDS_MAX][FIELD_BYTES];
 	char message[MESSAGE_BYTES + 16];
 	char console[MESSAGE_BYTES + 16];
+	char registers[CELL_REGISTERS_BYTES + 32];
 	struct iovec fields[FIELDS_MAX + 1];
 	int n;
 } Entry;
@@ -68,6 +69,13 @@ _printf_(2, 3) static void add_field(Entry *e, const char *format, ...)
 	e->fields[e->n++] = (struct iovec){ field, strlen(field) };
 }
 
+/** add_long_field - one that is longer than others, and not in every entry; in a buffer of its own */
+static void add_long_field(Entry *e, char *buffer, size_t size, const char *key, const char *value)
+{
+	snprintf(buffer, size, "%s=%s", key, value);
+	e->fields[e->n++] = (struct iovec){ buffer, strlen(buffer) };
+}
+
 static void send_entry(Entry *e, int priority, const char *message_id, const char *name, const char *text)
 {
 	if (!log_is_to_journal()) {
@@ -110,11 +118,12 @@ static void log_cell_text(const Cell *c, int priority, const char *message_id, c
 		add_field(&entry, "CELL_FAULT_CPU=%" PRIu32, c->fault.cpu);
 		if (c->fault.has_address)
 			add_field(&entry, "CELL_FAULT_ADDRESS=0x%" PRIx64, c->fault.address);
+		if (priority <= LOG_ERR && c->fault.registers[0])
+			add_long_field(&entry, entry.registers, sizeof(entry.registers), "CELL_FAULT_REGISTERS",
+				       c->fault.registers);
 	}
-	if (c->last_words && priority <= LOG_ERR) {
-		snprintf(entry.console, sizeof(entry.console), "CELL_CONSOLE=%s", c->last_words);
-		entry.fields[entry.n++] = (struct iovec){ entry.console, strlen(entry.console) };
-	}
+	if (c->last_words && priority <= LOG_ERR)
+		add_long_field(&entry, entry.console, sizeof(entry.console), "CELL_CONSOLE", c->last_words);
 	if (c->supervisor_pid > 0)
 		add_field(&entry, "OBJECT_PID=%d", (int)c->supervisor_pid);
 	send_entry(&entry, priority, message_id, c->name, text);

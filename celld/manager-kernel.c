@@ -186,6 +186,7 @@ int manager_look_at(Manager *m, const char *name, void (*done)(int error, const 
 /** note_fault - keep the details of a failure for those who ask why */
 static void note_fault(Cell *c, const NetEvent *e)
 {
+	_cleanup_free_ char *registers = NULL;
 	CellFault *f = &c->fault;
 
 	/* The first fault is the cause, others follow from it; "all CPUs have failed" says nothing new. */
@@ -203,6 +204,8 @@ static void note_fault(Cell *c, const NetEvent *e)
 		snprintf(f->text, sizeof(f->text), "CPU %u: %s at 0x%" PRIx64, e->cpu, e->cause, e->address);
 	else
 		snprintf(f->text, sizeof(f->text), "CPU %u: %s", e->cpu, e->cause[0] ? e->cause : "failed");
+	if (e->has_cpu && kmod_registers((uint32_t)e->cell_id, &registers) >= 0)
+		snprintf(f->registers, sizeof(f->registers), "%s", registers);
 	/* Whoever finds the cell failed says this, too; but that may have been before the event came. */
 	if (!c->job && e->seq <= c->kernel_seq)
 		log_cell(c, LOG_ERR, NULL, "%s", f->text);

@@ -21,7 +21,6 @@ static struct nla_policy policy[JAILHOUSE_ATTR_MAX + 1] = {
 	[JAILHOUSE_ATTR_CPU] = { .type = NLA_U32 },
 	[JAILHOUSE_ATTR_ADDRESS] = { .type = NLA_U64 },
 	[JAILHOUSE_ATTR_ACCESS] = { .type = NLA_U32 },
-	[JAILHOUSE_ATTR_REGS] = { .type = NLA_UNSPEC },
 	[JAILHOUSE_ATTR_TEXT] = { .type = NLA_STRING },
 	[JAILHOUSE_ATTR_ENABLED] = { .type = NLA_U8 },
 	[JAILHOUSE_ATTR_MEM_POOL_SIZE] = { .type = NLA_U32 },
@@ -114,11 +113,6 @@ int net_decode_event(const struct nlmsghdr *message, NetEvent *ret)
 	e.time_usec = get_u64(a[JAILHOUSE_ATTR_TIME]) / 1000;
 	get_text(a[JAILHOUSE_ATTR_CAUSE], e.cause, sizeof(e.cause));
 	get_text(a[JAILHOUSE_ATTR_TEXT], e.text, sizeof(e.text));
-	if (a[JAILHOUSE_ATTR_REGS]) {
-		e.n_registers = (unsigned)MIN((size_t)nla_len(a[JAILHOUSE_ATTR_REGS]) / sizeof(e.registers[0]),
-					      ELEMENTSOF(e.registers));
-		memcpy(e.registers, nla_data(a[JAILHOUSE_ATTR_REGS]), e.n_registers * sizeof(e.registers[0]));
-	}
 
 	*ret = e;
 	return 0;

@@ -26,7 +26,6 @@ typedef enum NetEventType {
 } NetEventType;
 
 #define NET_TEXT_BYTES 256
-#define NET_REGISTERS 20
 
 typedef struct NetEvent {
 	uint64_t seq;
@@ -41,8 +40,6 @@ typedef struct NetEvent {
 	uint64_t time_usec; /**< CLOCK_MONOTONIC, 0: not told */
 	char cause[32];	    /**< texts are printable ASCII */
 	char text[NET_TEXT_BYTES];
-	unsigned n_registers;
-	uint64_t registers[NET_REGISTERS];
 } NetEvent;
 
 typedef struct NetHandler {

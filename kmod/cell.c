@@ -23,6 +23,7 @@ struct kcell *kcell_new(struct cell_config *config)
 	if (!kc)
 		return NULL;
 	kc->config = config;
+	kc->parked_cpu = ~0U;
 	INIT_LIST_HEAD(&kc->link);
 	kobject_init(&kc->kobj, &sysfs_cell_type);
 	return kc;

@@ -9,7 +9,9 @@
 #include "kmod.h"
 
 #include <linux/compiler.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
+#include <linux/sysfs.h>
 #include <asm/barrier.h>
 
 /* All under cells_lock. */
@@ -18,12 +20,33 @@ static u64 position; /* number of the newest ring entry read */
 static u64 refusals; /* ring entries that told of a refusal */
 static char last_error[sizeof(((struct hv_event_ring *)0)->refusal)];
 
+/* kcell.parked_cpu, kcell.regs; a leaf. */
+static DEFINE_SPINLOCK(registers_lock);
+
+static const char *const register_names[] = {
+	"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp",	   "r8",  "r9",
+	"r10", "r11", "r12", "r13", "r14", "r15", "rip", "rflags", "cr0", "cr3",
+};
+
 /* Indexed by enum hv_event_type. */
 static const u32 event_of_ring[] = {
 	[HV_EVENT_CREATED] = JAILHOUSE_EVENT_CREATED,	    [HV_EVENT_STARTED] = JAILHOUSE_EVENT_STARTED,
 	[HV_EVENT_LOADABLE] = JAILHOUSE_EVENT_LOADABLE,	    [HV_EVENT_DESTROYED] = JAILHOUSE_EVENT_DESTROYED,
 	[HV_EVENT_CPU_PARKED] = JAILHOUSE_EVENT_CPU_PARKED, [HV_EVENT_CELL_FAILED] = JAILHOUSE_EVENT_FAILED,
 };
+
+/* Keep what only root may see: of the first CPU, as others mostly follow from its fault. */
+static void event_keep_registers(struct kcell *kc, const struct hv_event *e)
+{
+	spin_lock(&registers_lock);
+	if (e->type == HV_EVENT_STARTED) {
+		kc->parked_cpu = ~0U;
+	} else if (kc->parked_cpu == ~0U) {
+		kc->parked_cpu = e->cpu;
+		memcpy(kc->regs, e->regs, sizeof(kc->regs));
+	}
+	spin_unlock(&registers_lock);
+}
 
 static void event_handle(struct hv_event *e)
 {
@@ -38,8 +61,15 @@ static void event_handle(struct hv_event *e)
 	}
 	if (e->type >= ARRAY_SIZE(event_of_ring) || !event_of_ring[e->type])
 		return;
-	if (e->type != HV_EVENT_CPU_PARKED)
-		list_for_each_entry(kc, &hv.cells, link) if (kcell_id(kc) == e->cell) kc->seen_state = e->state;
+	list_for_each_entry(kc, &hv.cells, link)
+	{
+		if (kcell_id(kc) != e->cell)
+			continue;
+		if (e->type == HV_EVENT_CPU_PARKED || e->type == HV_EVENT_STARTED)
+			event_keep_registers(kc, e);
+		if (e->type != HV_EVENT_CPU_PARKED)
+			kc->seen_state = e->state;
+	}
 	netlink_event(++seq, event_of_ring[e->type], e, e->text);
 }
 
@@ -187,4 +217,31 @@ ssize_t event_last_error(char *buf, size_t size)
 		len = scnprintf(buf, size, "%s\n", last_error);
 	mutex_unlock(&cells_lock);
 	return len;
+}
+
+/**
+ * event_registers - what the first CPU of the cell held that was parked since its start
+ * @kc: the cell
+ * @buf: a page
+ *
+ * Return: bytes in @buf; 0 if there is none.
+ */
+ssize_t event_registers(struct kcell *kc, char *buf)
+{
+	u64 regs[ARRAY_SIZE(register_names)];
+	ssize_t len;
+	u32 cpu;
+	int i;
+
+	BUILD_BUG_ON(sizeof(regs) != sizeof(kc->regs));
+	spin_lock(&registers_lock);
+	cpu = kc->parked_cpu;
+	memcpy(regs, kc->regs, sizeof(regs));
+	spin_unlock(&registers_lock);
+	if (cpu == ~0U)
+		return 0;
+	len = sysfs_emit(buf, "cpu=%u", cpu);
+	for (i = 0; i < ARRAY_SIZE(regs); i++)
+		len += sysfs_emit_at(buf, len, " %s=0x%llx", register_names[i], regs[i]);
+	return len + sysfs_emit_at(buf, len, "\n");
 }

@@ -51,8 +51,10 @@ struct kcell {
 	unsigned long console_pfn; /**< console page, 0: none */
 	void *console_last;	   /**< a page for what it held at the end, or NULL */
 	u32 seen_state;		   /**< cells_lock: state word that user space was last told of */
-	bool gone;		   /**< cells_lock: mappings show what is left */
-	bool busy;		   /**< hv_lock: an operation on this cell is under way */
+	u32 parked_cpu;		   /**< of regs, ~0: none; in event.c, as regs */
+	u64 regs[ARRAY_SIZE(((struct hv_event *)0)->regs)];
+	bool gone; /**< cells_lock: mappings show what is left */
+	bool busy; /**< hv_lock: an operation on this cell is under way */
 };
 
 /** struct hv - the hypervisor; everything but enabled is valid only while it is loaded, under hv_lock */
@@ -163,6 +165,7 @@ u64 event_refusals(void);
 __printf(2, 3) int refuse(int err, const char *fmt, ...);
 int refused(int err, u64 refusals, const char *what, const char *name);
 ssize_t event_last_error(char *buf, size_t size);
+ssize_t event_registers(struct kcell *kc, char *buf);
 
 /* irq.c: the interrupt that announces events */
 int irq_take(void);

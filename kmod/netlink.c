@@ -2,7 +2,8 @@
 /*
  * Generic netlink family "jailhouse": events to a multicast group, a dump of the cells, facts about the hypervisor.
  *
- * Requests take no attributes. Nothing here changes anything.
+ * Requests take no attributes. Nothing here changes anything. Anybody may listen and ask, so what a cell holds in its
+ * registers is not told here: see sysfs.c.
  */
 #include "kmod.h"
 
@@ -46,8 +47,7 @@ static int put_violation(struct sk_buff *msg, const struct hv_event *e)
 	if (!cause)
 		return 0;
 	return nla_put_string(msg, JAILHOUSE_ATTR_CAUSE, cause) || put_u64(msg, JAILHOUSE_ATTR_ADDRESS, e->address) ||
-	       nla_put_u32(msg, JAILHOUSE_ATTR_ACCESS, e->access) ||
-	       nla_put(msg, JAILHOUSE_ATTR_REGS, sizeof(e->regs), e->regs);
+	       nla_put_u32(msg, JAILHOUSE_ATTR_ACCESS, e->access);
 }
 
 /**

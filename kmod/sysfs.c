@@ -2,8 +2,8 @@
 /*
  * /sys/devices/jailhouse: facts about the hypervisor, and a directory for each cell.
  *
- * Attributes of a cell take no lock, because removing a directory waits for its readers: all they need is hypercalls
- * (which are safe anywhere) and the cell, which outlives its directory.
+ * Attributes of a cell take neither hv_lock nor cells_lock, because removing a directory waits for its readers: all
+ * they need is hypercalls (which are safe anywhere) and the cell, which outlives its directory.
  */
 #include "kmod.h"
 
@@ -89,21 +89,24 @@ static ssize_t cpus_failed_list_show(struct kobject *kobj, struct kobj_attribute
 	return cpus_failed_format(to_kcell(kobj), "%*pbl\n", buf);
 }
 
+static ssize_t registers_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return event_registers(to_kcell(kobj), buf);
+}
+
 static struct kobj_attribute attr_name = __ATTR_RO(name);
 static struct kobj_attribute attr_state = __ATTR_RO(state);
 static struct kobj_attribute attr_cpus_assigned = __ATTR_RO(cpus_assigned);
 static struct kobj_attribute attr_cpus_assigned_list = __ATTR_RO(cpus_assigned_list);
 static struct kobj_attribute attr_cpus_failed = __ATTR_RO(cpus_failed);
 static struct kobj_attribute attr_cpus_failed_list = __ATTR_RO(cpus_failed_list);
+static struct kobj_attribute attr_registers = __ATTR(registers, 0400, registers_show, NULL);
 
 static struct attribute *cell_attrs[] = {
-	&attr_name.attr,
-	&attr_state.attr,
-	&attr_cpus_assigned.attr,
-	&attr_cpus_assigned_list.attr,
-	&attr_cpus_failed.attr,
-	&attr_cpus_failed_list.attr,
-	NULL,
+	&attr_name.attr,	  &attr_state.attr,
+	&attr_cpus_assigned.attr, &attr_cpus_assigned_list.attr,
+	&attr_cpus_failed.attr,	  &attr_cpus_failed_list.attr,
+	&attr_registers.attr,	  NULL,
 };
 ATTRIBUTE_GROUPS(cell);
 

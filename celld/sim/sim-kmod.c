@@ -32,6 +32,11 @@ int kmod_last_error(char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+int kmod_registers(uint32_t id, char **ret)
+{
+	return asprintf(ret, "cpu=1 rip=0x%x", id) < 0 ? -ENOMEM : 0;
+}
+
 /** pick_slot - the one that had this name before, or a new one; slot 0 stands for the root cell, and for no cell */
 static SimCell *pick_slot(Sim *sim, const char *name)
 {

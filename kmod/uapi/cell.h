@@ -112,7 +112,6 @@ enum jailhouse_attr {
 	JAILHOUSE_ATTR_CPU,   /**< u32 logical CPU */
 	JAILHOUSE_ATTR_ADDRESS,	      /**< u64 guest-physical address, port, MSR number: see CAUSE */
 	JAILHOUSE_ATTR_ACCESS,	      /**< u32 bits 7:0 width in bytes, bit 8 write, bit 9 fetch */
-	JAILHOUSE_ATTR_REGS,	      /**< binary: u64 RAX RBX RCX RDX RSI RDI RBP RSP R8..R15 RIP RFLAGS CR0 CR3 */
 	JAILHOUSE_ATTR_TEXT,	      /**< string, one line for people */
 	JAILHOUSE_ATTR_ENABLED,	      /**< u8 */
 	JAILHOUSE_ATTR_MEM_POOL_SIZE, /**< u32 pages */
@@ -129,8 +128,10 @@ enum jailhouse_attr {
 
 /*
  * sysfs, /sys/devices/jailhouse: as Jailhouse, and
- *   last_error  mode 0400: text of the last refused call ("cell rtos: memory region 0 ...: not owned by root"), or
- * empty
+ *   last_error            mode 0400: text of the last refused call ("cell rtos: memory region 0 ...: not owned by
+ *                         root"), or empty
+ *   cells/<id>/registers  mode 0400: of the CPU that was parked first since the cell's start
+ *                         ("cpu=3 rax=0x0 rbx=0x1 ... cr3=0x1000"), or empty; there once the event is sent
  */
 
 #endif

@@ -40,7 +40,6 @@ static void fuzz_event(const struct nlmsghdr *message)
 	assert(event.type >= NET_EVENT_ENABLED && event.type < NET_EVENT_MAX);
 	assert(event.cell_id >= -1);
 	assert_state(event.state);
-	assert(event.n_registers <= NET_REGISTERS);
 	assert_text(event.name, sizeof(event.name));
 	assert_text(event.cause, sizeof(event.cause));
 	assert_text(event.text, sizeof(event.text));

@@ -29,6 +29,13 @@ static const MemoryRegion *image_region(const CellConfig *cell, uint64_t address
 	return NULL;
 }
 
+uint64_t cell_config_room(const CellConfig *cell, uint64_t address)
+{
+	const MemoryRegion *region = image_region(cell, address);
+
+	return region ? memory_virt(region).last - address + 1 : 0;
+}
+
 /** check_address - may it be loaded there? @text: what is loaded, NULL for a file, whose size is not known */
 static void check_address(const Checker *checker, const char *key, uint64_t address, const char *text)
 {
@@ -38,7 +45,7 @@ static void check_address(const Checker *checker, const char *key, uint64_t addr
 	if (!region)
 		check_report(checker, CONFIG_ERROR, key,
 			     "address 0x%" PRIx64 " lies in no region with \"loadable\" and \"write\"", address);
-	else if (text && strlen(text) > memory_virt(region).last - address)
+	else if (text && strlen(text) >= cell_config_room(cell, address))
 		check_report(checker, CONFIG_ERROR, key, "%zu bytes do not fit between 0x%" PRIx64 " and the end of %s",
 			     strlen(text) + 1, address,
 			     PARTY(checker, cell, KEY("memory[%zu]", (size_t)(region - cell->memory))));

@@ -5,6 +5,7 @@
 #include <dirent.h>
 
 #include "config-origin.h"
+#include "trusted-file.h"
 
 static const char *const default_dirs[] = { "/etc/celld", "/run/celld", "/var/lib/celld", "/usr/lib/celld" };
 
@@ -70,11 +71,19 @@ int cell_config_find(char *const *dirs, const char *name, char **ret_path)
 	return find_file(dirs, file, ret_path);
 }
 
-static int read_config(const char *path, ConfigProblems *problems, char **ret, size_t *ret_size)
+/** read_config - @trusted: only if nobody but root can have written it */
+static int read_config(const char *path, bool trusted, ConfigProblems *problems, char **ret, size_t *ret_size)
 {
-	int r = util_read_file(path, CONFIG_FILE_MAX_BYTES, ret, ret_size);
+	_cleanup_free_ char *text = NULL;
+	int r;
 
-	if (r != -EFBIG && r != -EISDIR && r != -EINVAL)
+	r = trusted ? trusted_file_read(path, CONFIG_FILE_MAX_BYTES, ret, ret_size, NULL, &text)
+		    : util_read_file(path, CONFIG_FILE_MAX_BYTES, ret, ret_size);
+	if (r == -EPERM && text) {
+		config_problem_add(problems, CONFIG_ERROR, path, 0, NULL, "%s", text);
+		return -EINVAL;
+	}
+	if (r != -EFBIG && r != -EISDIR && r != -EINVAL && r != -ENOEXEC)
 		return r;
 	if (r == -EFBIG)
 		config_problem_add(problems, CONFIG_ERROR, path, 0, NULL, "file is larger than %u bytes",
@@ -84,22 +93,32 @@ static int read_config(const char *path, ConfigProblems *problems, char **ret, s
 	return -EINVAL;
 }
 
-int system_config_load_file(const char *path, ConfigProblems *problems, SystemConfig **ret)
+static int load_system(const char *path, bool trusted, ConfigProblems *problems, SystemConfig **ret)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size = 0;
-	int r = read_config(path, problems, &text, &size);
+	int r = read_config(path, trusted, problems, &text, &size);
 
 	return r < 0 ? r : system_config_parse(text, size, path, problems, ret);
 }
 
-int cell_config_load_file(const char *path, ConfigProblems *problems, CellConfig **ret)
+static int load_cell(const char *path, bool trusted, ConfigProblems *problems, CellConfig **ret)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size = 0;
-	int r = read_config(path, problems, &text, &size);
+	int r = read_config(path, trusted, problems, &text, &size);
 
 	return r < 0 ? r : cell_config_parse(text, size, path, problems, ret);
+}
+
+int system_config_load_file(const char *path, ConfigProblems *problems, SystemConfig **ret)
+{
+	return load_system(path, false, problems, ret);
+}
+
+int cell_config_load_file(const char *path, ConfigProblems *problems, CellConfig **ret)
+{
+	return load_cell(path, false, problems, ret);
 }
 
 int system_config_load(char *const *dirs, ConfigProblems *problems, SystemConfig **ret)
@@ -107,7 +126,7 @@ int system_config_load(char *const *dirs, ConfigProblems *problems, SystemConfig
 	_cleanup_free_ char *path = NULL;
 	int r = system_config_find(dirs, &path);
 
-	return r < 0 ? r : system_config_load_file(path, problems, ret);
+	return r < 0 ? r : load_system(path, !dirs, problems, ret);
 }
 
 int cell_config_load(char *const *dirs, const char *name, ConfigProblems *problems, CellConfig **ret)
@@ -119,7 +138,7 @@ int cell_config_load(char *const *dirs, const char *name, ConfigProblems *proble
 	r = cell_config_find(dirs, name, &path);
 	if (r < 0)
 		return r;
-	r = cell_config_load_file(path, problems, &cell);
+	r = load_cell(path, !dirs, problems, &cell);
 	if (r < 0)
 		return r;
 	if (!streq(cell->name, name)) {

@@ -315,7 +315,8 @@ bool cell_name_is_valid(const char *name);
 /*
  * Files. @dirs is a list of folders (see strv) in falling precedence, or NULL for $CELLD_CONFIG_PATH or else
  * /etc/celld, /run/celld, /var/lib/celld, /usr/lib/celld. In each, system.json is the machine and cells/NAME.json a
- * cell; the first folder that has the file wins.
+ * cell; the first folder that has the file wins. With NULL nobody but root may be able to write it, as in
+ * trusted-file.h.
  *
  * Loading decodes only; whether the contents make sense is for config_check_*(). Return: 0; -ENOENT no such file (no
  * problem is added); -EINVAL with problems; other -errno of reading.
@@ -360,6 +361,9 @@ int cell_config_from_blob(const uint8_t *blob, size_t size, const char *path, Co
 			  CellConfig **ret);
 int system_config_from_blob(const uint8_t *blob, size_t size, const char *path, ConfigProblems *problems,
 			    SystemConfig **ret);
+
+/** cell_config_room - bytes from @address to the end of the region that it may be loaded to; 0: there is none */
+uint64_t cell_config_room(const CellConfig *cell, uint64_t address);
 
 /*
  * Policy. Each adds all problems that it finds. Return: 0 if no error was added (warnings may have been), -EINVAL.

@@ -1,38 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Images: opening, mapping, comparing with their SHA-256.
+ * Images: read once, and only if nobody but root can have written them; compared with size and SHA-256.
  */
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
+#include <inttypes.h>
 
 #include "image.h"
 #include "sha256.h"
+#include "trusted-file.h"
 
 void image_set_close(ImageSet *set)
 {
 	for (size_t i = 0; i < set->n; i++)
-		if (set->mapped[i])
-			munmap((void *)(uintptr_t)set->images[i].data, set->images[i].size_bytes);
+		if (set->owned[i])
+			free((void *)(uintptr_t)set->images[i].data);
 	free(set->images);
-	free(set->mapped);
+	free(set->owned);
 	*set = (ImageSet){ 0 };
-}
-
-/** resolve - the path of an image file, allocated */
-static int resolve(const CellConfig *config, const char *path, char **ret)
-{
-	const char *file = cell_config_path(config), *slash = file ? strrchr(file, '/') : NULL;
-	char *whole;
-
-	if (path[0] == '/' || !slash)
-		whole = strdup(path);
-	else if (asprintf(&whole, "%.*s/%s", (int)(slash - file), file, path) < 0)
-		whole = NULL;
-	if (!whole)
-		return -ENOMEM;
-	*ret = whole;
-	return 0;
 }
 
 static int check_digest(const KmodImage *image, const char *expected)
@@ -47,28 +30,38 @@ static int check_digest(const KmodImage *image, const char *expected)
 	return streq(text, expected) ? 0 : -ENOEXEC;
 }
 
-static int map_file(const char *path, KmodImage *image)
+/** read_image - into memory of our own: what is checked is what is loaded. @ret_text: why not, NULL without memory */
+static int read_image(const CellConfig *config, const CellImage *from, KmodImage *to, char **ret_text)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat st;
-	void *data;
+	uint64_t room = cell_config_room(config, from->address);
+	char *data;
+	size_t size;
+	int r;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+	r = trusted_file_read(from->path, room, &data, &size, NULL, ret_text);
+	if (r == -EFBIG) {
+		free(*ret_text);
+		if (asprintf(ret_text, "larger than the %" PRIu64 " bytes at 0x%" PRIx64 " that can be loaded", room,
+			     from->address) < 0)
+			*ret_text = NULL;
+	}
+	if (r < 0)
+		return r;
+	to->data = data;
+	to->size_bytes = size;
+	if (size == 0) {
+		*ret_text = strdup("empty");
 		return -ENOEXEC;
-	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (data == MAP_FAILED)
-		return -errno;
-	image->data = data;
-	image->size_bytes = (uint64_t)st.st_size;
-	return 0;
+	}
+	r = from->sha256 ? check_digest(to, from->sha256) : 0;
+	if (r == -ENOEXEC)
+		*ret_text = strdup("its SHA-256 is not the configured one");
+	return r;
 }
 
-static int open_image(const CellConfig *config, const CellImage *from, KmodImage *to, bool *mapped, char **ret_text)
+static int open_image(const CellConfig *config, const CellImage *from, KmodImage *to, bool *owned, char **ret_text)
 {
-	_cleanup_free_ char *path = NULL;
-	const char *problem = NULL;
+	_cleanup_free_ char *problem = NULL;
 	int r;
 
 	to->address = from->address;
@@ -77,22 +70,9 @@ static int open_image(const CellConfig *config, const CellImage *from, KmodImage
 		to->size_bytes = strlen(from->string) + 1;
 		return 0;
 	}
-	r = resolve(config, from->path, &path);
-	if (r < 0)
-		return r;
-
-	r = map_file(path, to);
-	if (r == -ENOEXEC)
-		problem = "empty, or not a regular file";
-	if (r >= 0) {
-		*mapped = true;
-		if (from->sha256) {
-			r = check_digest(to, from->sha256);
-			if (r == -ENOEXEC)
-				problem = "its SHA-256 is not the configured one";
-		}
-	}
-	if (r < 0 && asprintf(ret_text, "Image %s: %s", path, problem ?: strerror(-r)) < 0)
+	*owned = true;
+	r = read_image(config, from, to, &problem);
+	if (r < 0 && asprintf(ret_text, "Image %s: %s", from->path, problem ?: strerror(-r)) < 0)
 		*ret_text = NULL;
 	return r;
 }
@@ -105,13 +85,13 @@ int image_set_open(const CellConfig *config, bool fallback, ImageSet *ret, char 
 	int r;
 
 	set.images = calloc(program->n_images + 1, sizeof(*set.images));
-	set.mapped = calloc(program->n_images + 1, sizeof(*set.mapped));
-	if (!set.images || !set.mapped)
+	set.owned = calloc(program->n_images + 1, sizeof(*set.owned));
+	if (!set.images || !set.owned)
 		return -ENOMEM;
 
 	for (size_t i = 0; i < program->n_images; i++) {
 		set.n = i + 1;
-		r = open_image(config, &program->images[i], &set.images[i], &set.mapped[i], ret_text);
+		r = open_image(config, &program->images[i], &set.images[i], &set.owned[i], ret_text);
 		if (r < 0)
 			return r;
 	}

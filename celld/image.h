@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Images: the files and strings of a cell's configuration, mapped and checked, ready for the kernel module.
+ * Images: the files and strings of a cell's configuration, read and checked, ready for the kernel module.
  */
 #ifndef CELLD_IMAGE_H
 #define CELLD_IMAGE_H
@@ -10,7 +10,7 @@
 
 typedef struct ImageSet {
 	KmodImage *images;
-	bool *mapped; /**< belongs to us, not to the configuration */
+	bool *owned; /**< the data belongs to us, not to the configuration */
 	size_t n;
 } ImageSet;
 
@@ -19,8 +19,8 @@ typedef struct ImageSet {
  * @fallback: those of the fallback program
  * @ret_text: set on failure too: a sentence that names the file
  *
- * Relative paths are meant from the configuration's folder. The set points into @config. Return: 0, -ENOEXEC (a file is
- * not as the configuration says), -errno of opening.
+ * The set points into @config. Return: 0, -ENOEXEC (a file is not as the configuration says), -EFBIG (it does not fit
+ * where it is to be loaded), -errno of trusted_file_read().
  */
 int image_set_open(const CellConfig *config, bool fallback, ImageSet *ret, char **ret_text);
 void image_set_close(ImageSet *set);

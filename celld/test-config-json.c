@@ -360,6 +360,20 @@ static void test_files(void **state)
 	assert_int_equal(cpu_set_count(&cell->cpus), 2);
 	cell = cell_config_free(cell);
 
+	/* What celld itself would read must be root's; what somebody names is up to him. */
+	assert_true(asprintf(&command, "chmod o+w %s/cells/rtos.json", usr) > 0);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(cell_config_load(NULL, "rtos", &problems, &cell), -EINVAL);
+	assert_true(asprintf(&expected,
+			     "%s/cells/rtos.json: %s/cells/rtos.json may be written by others than root (mode 0646)",
+			     usr, usr) > 0);
+	test_expect(&problems, expected);
+	config_problems_done(&problems);
+	free(expected);
+	free(command);
+	assert_int_equal(cell_config_load(dirs, "rtos", &problems, &cell), 0);
+	cell = cell_config_free(cell);
+
 	assert_int_equal(cell_config_load(dirs, "nobody", &problems, &cell), -ENOENT);
 	assert_int_equal(cell_config_load(dirs, "../cells/rtos", &problems, &cell), -ENOENT);
 	test_expect(&problems, "");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of images: digests by the vectors of FIPS 180, files that are not what the configuration says.
+ * Tests of images: digests by the vectors of FIPS 180, files that are not what the configuration says, and files that
+ * others than root could change.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sys/stat.h>
 
 #include "image.h"
 #include "sha256.h"
@@ -37,20 +39,22 @@ static void test_sha256(void **state)
 
 static char folder[] = "/tmp/test-image-XXXXXX";
 
-/** config_of - of a cell with one image, read from a file in our folder */
-static CellConfig *config_of(const char *image)
+/** config_of - of a cell with one image from our folder; @more: other keys of it */
+static CellConfig *config_of(const char *image, const char *more)
 {
 	_cleanup_problems_ ConfigProblems problems = CONFIG_PROBLEMS_INIT;
-	_cleanup_free_ char *path = path_join(folder, "rtos.json"), *json = NULL;
+	_cleanup_free_ char *json = NULL;
 	CellConfig *config = NULL;
 	int n;
 
-	n = asprintf(
-		&json,
-		"{\"name\": \"rtos\", \"architecture\": \"x86\", \"cpus\": \"1\", \"memory\": [], \"images\": [%s]}",
-		image);
+	n = asprintf(&json,
+		     "{\"name\": \"rtos\", \"architecture\": \"x86\", \"cpus\": \"1\", \"memory\": [{\"phys\": "
+		     "\"0x100000\", "
+		     "\"virt\": 0, \"size\": \"16K\", \"flags\": [\"read\", \"write\", \"loadable\"]}], "
+		     "\"images\": [{\"path\": \"%s%s%s\", %s}]}",
+		     image[0] == '/' ? "" : folder, image[0] == '/' ? "" : "/", image, more);
 	assert_true(n > 0);
-	if (cell_config_parse(json, (size_t)n, path, &problems, &config) < 0)
+	if (cell_config_parse(json, (size_t)n, "rtos.json", &problems, &config) < 0)
 		fail_msg("%s", config_problems_to_string(&problems));
 	return config;
 }
@@ -62,18 +66,21 @@ static void write_file(const char *name, const char *text)
 
 	assert_non_null(f);
 	fputs(text, f);
+	assert_int_equal(fchmod(fileno(f), 0644), 0);
 }
 
-static void expect(const char *image, int error, const char *text)
+/** expect - what becomes of an image: @text is its contents, or a part of the complaint */
+static void expect(const char *image, const char *more, int error, const char *text)
 {
-	_cleanup_cell_config_ CellConfig *config = config_of(image);
+	_cleanup_cell_config_ CellConfig *config = config_of(image, more);
 	_cleanup_images_ ImageSet set = { 0 };
 	_cleanup_free_ char *said = NULL;
 
 	assert_int_equal(image_set_open(config, false, &set, &said), error);
 	if (error < 0) {
 		assert_non_null(said);
-		assert_non_null(strstr(said, text));
+		if (!strstr(said, image) || !strstr(said, text))
+			fail_msg("%s: not a word of \"%s\"", said, text);
 		assert_int_equal(set.n, 0);
 		return;
 	}
@@ -83,23 +90,90 @@ static void expect(const char *image, int error, const char *text)
 	assert_memory_equal(set.images[0].data, text, strlen(text));
 }
 
+#define AT "\"address\": \"0x1000\""
+#define SHA256_OF_ABC "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015a"
+
 static void test_files(void **state)
 {
 	(void)state;
-	assert_non_null(mkdtemp(folder));
 	write_file("good.bin", "abc");
 	write_file("empty.bin", "");
-	expect("{\"path\": \"good.bin\", \"address\": \"0x1000\"}", 0, "abc");
-	expect("{\"path\": \"good.bin\", \"address\": \"0x1000\", \"sha256\": "
-	       "\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"}",
-	       0, "abc");
-	expect("{\"path\": \"good.bin\", \"address\": 0, \"sha256\": "
-	       "\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ae\"}",
-	       -ENOEXEC, "SHA-256");
-	expect("{\"path\": \"empty.bin\", \"address\": 0}", -ENOEXEC, "empty.bin");
-	expect("{\"path\": \"none.bin\", \"address\": 0}", -ENOENT, "none.bin");
-	expect("{\"path\": \"/dev/null\", \"address\": 0}", -ENOEXEC, "/dev/null");
-	expect("{\"path\": \"/dev\", \"address\": 0}", -ENOEXEC, "/dev");
+	expect("good.bin", AT, 0, "abc");
+	expect("good.bin", AT ", \"sha256\": \"" SHA256_OF_ABC "d\"", 0, "abc");
+	expect("good.bin", AT ", \"sha256\": \"" SHA256_OF_ABC "e\"", -ENOEXEC, "SHA-256");
+	expect("empty.bin", AT, -ENOEXEC, "empty");
+	expect("none.bin", AT, -ENOENT, "No such file");
+	expect("good.bin/none", AT, -ENOTDIR, "Not a directory");
+	expect("/dev/null", AT, -EPERM, "may be written by others");
+	expect("/usr", AT, -ENOEXEC, "not a regular file");
+}
+
+/* The region ends at 16 KiB. */
+static void test_size(void **state)
+{
+	char text[4 * 4096 - 4096 + 2];
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 2] = '\0';
+	write_file("full.bin", text);
+	expect("full.bin", AT, 0, text);
+	text[sizeof(text) - 2] = 'x';
+	text[sizeof(text) - 1] = '\0';
+	write_file("large.bin", text);
+	expect("large.bin", AT, -EFBIG, "larger than the 12288 bytes at 0x1000");
+	expect("full.bin", "\"address\": \"0x4000\"", -EFBIG, "larger than the 0 bytes at 0x4000");
+}
+
+static void run(const char *format)
+{
+	_cleanup_free_ char *command = NULL;
+
+	assert_true(asprintf(&command, "cd %s && %s", folder, format) > 0);
+	assert_int_equal(system(command), 0);
+}
+
+static void test_links(void **state)
+{
+	(void)state;
+	write_file("linked.bin", "abc");
+	run("mkdir -m 755 -p v1/deep && cp linked.bin v1/deep && ln -s v1 current && ln -s deep/../deep/linked.bin "
+	    "v1/it");
+	run("ln -s $PWD/linked.bin absolute && ln -s loop loop && ln -s nowhere broken");
+	run("ln -s /proc/self/fd/0 magic && ln -s absolute/x through");
+	expect("current/deep/linked.bin", AT, 0, "abc");
+	expect("current/it", AT, 0, "abc");
+	expect("absolute", AT, 0, "abc");
+	expect("loop", AT, -ELOOP, "symbolic links");
+	expect("broken", AT, -ENOENT, "No such file");
+	expect("through", AT, -ENOTDIR, "Not a directory");
+	run("exec 0<linked.bin && test -e magic"); /* a magic link would do */
+	assert_true(freopen("/dev/null", "r", stdin));
+	expect("magic", AT, -EPERM, "/dev/null may be written by others");
+}
+
+static void test_others(void **state)
+{
+	(void)state;
+	write_file("writable.bin", "abc");
+	run("chmod g+w writable.bin");
+	expect("writable.bin", AT, -EPERM, "writable.bin may be written by others than root (mode 0664)");
+	run("chmod o+w,g-w writable.bin");
+	expect("writable.bin", AT, -EPERM, "(mode 0646)");
+	run("mkdir -m 755 open && mkdir -m 755 open/in && touch open/in/image.bin && echo abc >open/in/image.bin");
+	expect("open/in/image.bin", AT, 0, "abc\n");
+	run("chmod 777 open");
+	expect("open/in/image.bin", AT, -EPERM, "/open may be written by others than root (mode 0777)");
+	run("chmod 1777 open");
+	expect("open/in/image.bin", AT, 0, "abc\n");
+	if (geteuid() != 0)
+		return;
+	run("chmod 755 open && chown 65534 open/in/image.bin");
+	expect("open/in/image.bin", AT, -EPERM, "image.bin belongs to user 65534, not to root");
+	run("chown 0 open/in/image.bin && chown 65534 open");
+	expect("open/in/image.bin", AT, -EPERM, "/open belongs to user 65534, not to root");
+	run("ln -s open/in/image.bin link && chown 0 open && chown -h 65534 link");
+	expect("link", AT, -EPERM, "/link belongs to user 65534, not to root");
 }
 
 static void test_fallback(void **state)
@@ -124,6 +198,13 @@ static void test_fallback(void **state)
 	assert_int_equal(set.images[1].size_bytes, 5);
 }
 
+static int set_up(void **state)
+{
+	(void)state;
+	umask(022);
+	return mkdtemp(folder) ? 0 : -1;
+}
+
 static int tear_down(void **state)
 {
 	_cleanup_free_ char *command = NULL;
@@ -135,10 +216,9 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sha256),
-		cmocka_unit_test(test_fallback),
-		cmocka_unit_test_teardown(test_files, tear_down),
+		cmocka_unit_test(test_sha256), cmocka_unit_test(test_files),  cmocka_unit_test(test_size),
+		cmocka_unit_test(test_links),  cmocka_unit_test(test_others), cmocka_unit_test(test_fallback),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -96,12 +96,16 @@ char *path_join(const char *dir, const char *name)
 int util_read_file(const char *path, size_t max_bytes, char **ret, size_t *ret_size)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	return fd < 0 ? -errno : util_read_fd(fd, max_bytes, ret, ret_size);
+}
+
+int util_read_fd(int fd, size_t max_bytes, char **ret, size_t *ret_size)
+{
 	_cleanup_free_ char *data = NULL;
 	struct stat st;
 	size_t done = 0;
 
-	if (fd < 0)
-		return -errno;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode))

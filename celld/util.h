@@ -146,6 +146,9 @@ char *path_join(const char *dir, const char *name);
  */
 int util_read_file(const char *path, size_t max_bytes, char **ret, size_t *ret_size);
 
+/** util_read_fd - the same of an open file, from its position */
+int util_read_fd(int fd, size_t max_bytes, char **ret, size_t *ret_size);
+
 /**
  * parse_u64 - whole string as unsigned number: decimal, 0x or 0b
  *

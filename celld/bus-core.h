@@ -105,7 +105,7 @@ struct BusRequest {
 	uint64_t flags;
 	bool option_start, option_restart; /**< of Supervise */
 	bool answered;			   /**< already when it began: NO_BLOCK */
-	uid_t uid;			   /**< of the caller */
+	uid_t uid;			   /**< of the caller, -1: not known yet */
 	pid_t pid;
 	sd_bus_slot *slot; /**< call of ours that it waits for */
 	char *job;	   /**< object path of a job of systemd that it waits for */

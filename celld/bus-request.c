@@ -18,6 +18,10 @@
 #define DAEMON_USER "celld"
 #define ACTION_OPEN_CONSOLE "org.jailhouse.Cell.open-console"
 
+/* What one user may have under way at a time; root may have more. */
+#define PENDING_MAX 32
+#define PENDING_MAX_BYTES (2 * (size_t)CONFIG_FILE_MAX_BYTES)
+
 BusRequest *bus_request_free(BusRequest *r)
 {
 	if (!r)
@@ -208,6 +212,20 @@ static bool is_daemon_user(uid_t uid)
 	return known != (uid_t)-1 && uid == known;
 }
 
+/** has_too_much - would the caller, with this, make celld remember more than is good? */
+static bool has_too_much(const BusRequest *r)
+{
+	size_t n = 0, bytes = 0;
+
+	for (const BusRequest *other = r->bus->requests; other; other = other->next) {
+		if (other->uid != r->uid)
+			continue;
+		n++;
+		bytes += other->json ? strlen(other->json) : 0;
+	}
+	return n > PENDING_MAX || bytes > PENDING_MAX_BYTES;
+}
+
 /** authorize - what the caller's user id alone decides, then polkit */
 static void authorize(BusRequest *r)
 {
@@ -215,6 +233,8 @@ static void authorize(BusRequest *r)
 
 	if (r->uid == 0 || r->uid == geteuid()) {
 		run(r);
+	} else if (has_too_much(r)) {
+		deny(r, SD_BUS_ERROR_LIMITS_EXCEEDED, "Too many calls at a time");
 	} else if (!r->verb->action) {
 		if (is_daemon_user(r->uid))
 			run(r);
@@ -344,6 +364,7 @@ int bus_request_begin(Bus *bus, sd_bus_message *message, const BusVerb *verb, co
 	if (!r)
 		return -ENOMEM;
 	r->bus = bus;
+	r->uid = (uid_t)-1;
 	r->next = bus->requests;
 	bus->requests = r;
 	r->verb = verb;

@@ -89,25 +89,39 @@ static int look(_unused_ void *userdata, FILE *reply)
 	return 0;
 }
 
+/** read_look - what look() wrote */
+static int read_look(const char *reply, size_t size, KernelInfo *ret_info, KernelCell **ret_cells, size_t *ret_n)
+{
+	KernelCell *cells;
+	size_t n;
+
+	if (size < sizeof(*ret_info))
+		return -EIO;
+	n = (size - sizeof(*ret_info)) / sizeof(*cells);
+	cells = calloc(n + 1, sizeof(*cells));
+	if (!cells)
+		return -ENOMEM;
+	memcpy(ret_info, reply, sizeof(*ret_info));
+	memcpy(cells, reply + sizeof(*ret_info), n * sizeof(*cells));
+	*ret_cells = cells;
+	*ret_n = n;
+	return 0;
+}
+
 static void on_looked(void *userdata, int error, const char *reply, size_t size)
 {
 	_cleanup_free_ KernelCell *cells = NULL;
 	Manager *m = userdata;
 	KernelInfo info;
-	size_t n;
+	size_t n = 0;
 
 	m->look = NULL;
-	if (error < 0 || size < sizeof(info)) {
-		log_error("Cannot read the state of the hypervisor: %s", strerror(error < 0 ? -error : EIO));
-	} else {
-		n = (size - sizeof(info)) / sizeof(*cells);
-		cells = calloc(n + 1, sizeof(*cells));
-		if (cells) {
-			memcpy(&info, reply, sizeof(info));
-			memcpy(cells, reply + sizeof(info), n * sizeof(*cells));
-			apply(m, &info, cells, n, true);
-		}
-	}
+	if (error >= 0)
+		error = read_look(reply, size, &info, &cells, &n);
+	if (error < 0)
+		log_error("Cannot read the state of the hypervisor: %s", strerror(-error));
+	else
+		apply(m, &info, cells, n, true);
 	if (m->look_again) {
 		m->look_again = false;
 		manager_resync(m);
@@ -128,59 +142,89 @@ void manager_resync(Manager *m)
 }
 
 /** A question for one cell. */
-typedef struct Look {
+struct ManagerQuestion {
+	ManagerQuestion *next;
 	void (*done)(int error, const KernelCell *cell, void *userdata);
 	void *userdata;
 	char name[KERNEL_CELL_NAME_BYTES];
-} Look;
+};
 
-static int look_at(void *userdata, FILE *reply)
+/** answer_all - questions that are waiting, from a snapshot or with an error */
+static void answer_all(ManagerQuestion *questions, int error, const KernelCell *cells, size_t n)
 {
-	_cleanup_free_ KernelCell *cells = NULL;
-	const Look *question = userdata;
-	const KernelCell *cell;
-	KernelInfo info;
-	size_t n = 0;
+	for (ManagerQuestion *q = questions, *next; q; q = next) {
+		const KernelCell *cell = error < 0 ? NULL : find_in(cells, n, q->name);
+
+		next = q->next;
+		if (error >= 0 && !cell)
+			q->done(-CELL_ENOTRUNNING, NULL, q->userdata);
+		else
+			q->done(error, cell, q->userdata);
+		free(q);
+	}
+}
+
+static void on_answer(void *userdata, int error, const char *reply, size_t size);
+
+/** ask_all - one look for all questions that are there: anybody may ask, and each look costs a process */
+static int ask_all(Manager *m)
+{
 	int r;
 
-	r = net_snapshot(&info, &cells, &n);
+	r = operation_start(m->event, look, NULL, LOOK_TIMEOUT_USEC, on_answer, m, &m->answer);
 	if (r < 0)
 		return r;
-	cell = find_in(cells, n, question->name);
-	if (!cell)
-		return -CELL_ENOTRUNNING;
-	fwrite(cell, sizeof(*cell), 1, reply);
+	m->asked = TAKE_PTR(m->questions);
 	return 0;
 }
 
-static void on_looked_at(void *userdata, int error, const char *reply, size_t size)
+static void on_answer(void *userdata, int error, const char *reply, size_t size)
 {
-	_cleanup_free_ Look *question = userdata;
-	KernelCell cell = { .id = -1 };
+	_cleanup_free_ KernelCell *cells = NULL;
+	Manager *m = userdata;
+	ManagerQuestion *asked = TAKE_PTR(m->asked);
+	KernelInfo info;
+	size_t n = 0;
 
-	if (error >= 0 && size != sizeof(cell))
-		error = -EIO;
+	m->answer = NULL;
 	if (error >= 0)
-		memcpy(&cell, reply, sizeof(cell));
-	question->done(error, &cell, question->userdata);
+		error = read_look(reply, size, &info, &cells, &n);
+	answer_all(asked, error, cells, n);
+	if (!m->questions || m->answer)
+		return;
+	error = ask_all(m);
+	if (error < 0)
+		answer_all(TAKE_PTR(m->questions), error, NULL, 0);
 }
 
 int manager_look_at(Manager *m, const char *name, void (*done)(int error, const KernelCell *cell, void *userdata),
 		    void *userdata)
 {
-	_cleanup_free_ Look *question = calloc(1, sizeof(*question));
-	int r;
+	_cleanup_free_ ManagerQuestion *q = calloc(1, sizeof(*q));
+	int r = 0;
 
-	if (!question)
+	if (!q)
 		return -ENOMEM;
-	question->done = done;
-	question->userdata = userdata;
-	snprintf(question->name, sizeof(question->name), "%s", name);
-	r = operation_start(m->event, look_at, question, LOOK_TIMEOUT_USEC, on_looked_at, question, NULL);
-	if (r < 0)
+	q->done = done;
+	q->userdata = userdata;
+	snprintf(q->name, sizeof(q->name), "%s", name);
+	q->next = m->questions;
+	m->questions = q;
+	if (!m->answer)
+		r = ask_all(m);
+	if (r < 0) {
+		m->questions = q->next;
 		return r;
-	question = NULL;
+	}
+	q = NULL;
 	return 0;
+}
+
+void manager_questions_free(Manager *m)
+{
+	m->answer = operation_free(m->answer);
+	answer_all(TAKE_PTR(m->asked), -ECANCELED, NULL, 0);
+	answer_all(TAKE_PTR(m->questions), -ECANCELED, NULL, 0);
 }
 
 /** note_fault - keep the details of a failure for those who ask why */

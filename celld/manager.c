@@ -386,6 +386,7 @@ Manager *manager_free(Manager *m)
 	operation_free(m->look);
 	operation_free(m->switching);
 	manager_definitions_free(m);
+	manager_questions_free(m);
 	m->collector = sd_event_source_disable_unref(m->collector);
 	for (size_t i = 0; i < m->n_cells; i++)
 		destroy_cell(m->cells[i]);

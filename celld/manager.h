@@ -41,6 +41,7 @@ typedef struct ManagerHooks {
 
 typedef void (*ManagerDone)(int error, const char *text, void *userdata);
 typedef struct ManagerDefinition ManagerDefinition;
+typedef struct ManagerQuestion ManagerQuestion;
 
 typedef struct Manager {
 	sd_event *event;
@@ -65,6 +66,10 @@ typedef struct Manager {
 
 	Operation *look; /**< a new look at everything is on its way */
 	bool look_again; /**< and will be outdated when it arrives */
+
+	Operation *answer;	    /**< a look for those who asked about cells */
+	ManagerQuestion *asked;	    /**< that it answers */
+	ManagerQuestion *questions; /**< that came later */
 
 	Operation *switching; /**< enabling or disabling */
 	bool switch_on;
@@ -160,6 +165,7 @@ int manager_load_configs(Manager *m);
 int manager_load_system(Manager *m);
 void manager_refresh(Manager *m, Cell *cell);
 void manager_definitions_free(Manager *m);
+void manager_questions_free(Manager *m);
 
 /** manager_describe - the problems, or else the error, as lines without the last newline; allocated */
 char *manager_describe(const ConfigProblems *problems, int error);

@@ -217,6 +217,15 @@ def test_polkit_is_killed():
     same(machine.call('ResetFailedCell', 'string:rtos'), '')
 
 
+def test_many_readers():
+    """Each question that came while another is answered gets an answer of its own, of its own cell."""
+    same(machine.call('StartCell', 'string:rtos', 'uint64:4', user=0), '')
+    readers = [machine.begin('GetStatistics', path=f'{ROOT}/cell/{name}', interface=NAME)
+               for name in ['rtos', 'other'] * 30]
+    same([outcome(reader) for reader in readers], ['', 'NotRunning'] * 30)
+    same(machine.call('StopCell', 'string:rtos', 'uint64:4', user=0), '')
+
+
 def test_celld_is_well():
     machine.celld.terminate()
     same(machine.celld.wait(30), 0)

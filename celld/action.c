@@ -148,6 +148,15 @@ static void take_in(Cell *c, const JobReply *reply)
 		c->host->locked_out(c->host->userdata);
 }
 
+/** note_source - what the cell was made from, for those who ask whether it still is like that */
+static void note_source(Cell *c, const JobReply *reply)
+{
+	if (reply->created)
+		c->source = (CellSource){ .config = c->config_stamp };
+	if (reply->images != 0)
+		c->source.images = reply->images;
+}
+
 static void on_job_done(void *userdata, int error, const char *bytes, size_t size)
 {
 	_cleanup_(job_freep) CellJob *job = userdata;
@@ -165,6 +174,7 @@ static void on_job_done(void *userdata, int error, const char *bytes, size_t siz
 
 	/* What the kernel told until now belongs to the job; only then it is over. */
 	take_in(c, &reply);
+	note_source(c, &reply);
 	if (c->host->drain)
 		c->host->drain(c->host->userdata);
 	c->job = NULL;

@@ -88,6 +88,7 @@ GETTER(operation, "s", cell_operation_to_string(c->operation))
 GETTER(unit, "s", unit_of(c))
 GETTER(supervisor, "s", cell_supervisor_to_string(c->supervisor))
 GETTER(locked, "b", (int)(cell_is_created(c) && c->kernel.state == KERNEL_RUNNING_LOCKED))
+GETTER(outdated, "b", (int)manager_is_outdated(c))
 GETTER(config_path, "s", (c->config ? cell_config_path(c->config) : NULL) ?: "")
 GETTER(restart_policy, "s", restart_policy_to_string(cell_policy(c)->restart))
 GETTER(n_restarts, "u", (uint32_t)c->n_restarts)
@@ -243,6 +244,7 @@ static const sd_bus_vtable vtable[] = {
 	PROPERTY("FailedCPUs", "au", cpus, CHANGES),
 	PROPERTY("Locked", "b", locked, CHANGES),
 	PROPERTY("ConfigPath", "s", config_path, CHANGES),
+	PROPERTY("Outdated", "b", outdated, 0),
 	PROPERTY("RestartPolicy", "s", restart_policy, CHANGES),
 	PROPERTY("NRestarts", "u", n_restarts, CHANGES),
 	PROPERTY("FallbackActive", "b", fallback, CHANGES),

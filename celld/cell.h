@@ -111,6 +111,12 @@ typedef struct CellHost {
 	void *userdata;
 } CellHost;
 
+/** Stamps of the files that a cell was made from; 0: not known. */
+typedef struct CellSource {
+	uint64_t config; /**< when it was created */
+	uint64_t images; /**< when it was loaded */
+} CellSource;
+
 struct Cell {
 	const CellHost *host; /**< not owned, outlives the cell */
 
@@ -118,6 +124,7 @@ struct Cell {
 	CellConfig *config;    /**< NULL: no (valid) file */
 	char *config_error;    /**< why there is no valid configuration although there is a file */
 	uint64_t config_stamp; /**< changes with the file; 0: none */
+	CellSource source;     /**< of the created cell */
 
 	CellState state;
 	CellHealth health;

@@ -87,6 +87,8 @@ static void print_status(const Ctl *ctl, json_object *cell)
 	fprintf(ctl->out, "%s%s%s %s\n", color, MB_CUR_MAX > 1 ? "●" : "*", *color ? ctl_color_off(ctl) : "",
 		ctl_string(cell, "Name"));
 	print_line(ctl, cell, "Loaded", "ConfigPath");
+	if (json_object_get_boolean(ctl_property(cell, "Outdated")))
+		fputs("; it or an image has changed on disk: stop and start the cell", ctl->out);
 	fputc('\n', ctl->out);
 	print_line(ctl, cell, "State", "State");
 	if (ctl_number(cell, "StateChangeTimestamp") > 0) {

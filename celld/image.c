@@ -30,15 +30,34 @@ static int check_digest(const KmodImage *image, const char *expected)
 	return streq(text, expected) ? 0 : -ENOEXEC;
 }
 
+/** add_stamp - of one more file, in their order */
+static void add_stamp(uint64_t *stamp, uint64_t file)
+{
+	*stamp = *stamp * 31 + file;
+}
+
+uint64_t image_stamp(const CellConfig *config, bool fallback)
+{
+	const CellProgram *program = fallback ? &config->fallback : &config->program;
+	uint64_t stamp = 0;
+	struct stat st;
+
+	for (size_t i = 0; i < program->n_images; i++)
+		if (program->images[i].path)
+			add_stamp(&stamp, stat(program->images[i].path, &st) < 0 ? 0 : trusted_file_stamp(&st));
+	return stamp;
+}
+
 /** read_image - into memory of our own: what is checked is what is loaded. @ret_text: why not, NULL without memory */
-static int read_image(const CellConfig *config, const CellImage *from, KmodImage *to, char **ret_text)
+static int read_image(const CellConfig *config, const CellImage *from, KmodImage *to, uint64_t *stamp, char **ret_text)
 {
 	uint64_t room = cell_config_room(config, from->address);
+	uint64_t file;
 	char *data;
 	size_t size;
 	int r;
 
-	r = trusted_file_read(from->path, room, &data, &size, NULL, ret_text);
+	r = trusted_file_read(from->path, room, &data, &size, &file, ret_text);
 	if (r == -EFBIG) {
 		free(*ret_text);
 		if (asprintf(ret_text, "larger than the %" PRIu64 " bytes at 0x%" PRIx64 " that can be loaded", room,
@@ -47,6 +66,7 @@ static int read_image(const CellConfig *config, const CellImage *from, KmodImage
 	}
 	if (r < 0)
 		return r;
+	add_stamp(stamp, file);
 	to->data = data;
 	to->size_bytes = size;
 	if (size == 0) {
@@ -59,9 +79,11 @@ static int read_image(const CellConfig *config, const CellImage *from, KmodImage
 	return r;
 }
 
-static int open_image(const CellConfig *config, const CellImage *from, KmodImage *to, bool *owned, char **ret_text)
+/** open_image - the @i-th of the set */
+static int open_image(const CellConfig *config, const CellImage *from, size_t i, ImageSet *set, char **ret_text)
 {
 	_cleanup_free_ char *problem = NULL;
+	KmodImage *to = &set->images[i];
 	int r;
 
 	to->address = from->address;
@@ -70,8 +92,8 @@ static int open_image(const CellConfig *config, const CellImage *from, KmodImage
 		to->size_bytes = strlen(from->string) + 1;
 		return 0;
 	}
-	*owned = true;
-	r = read_image(config, from, to, &problem);
+	set->owned[i] = true;
+	r = read_image(config, from, to, &set->stamp, &problem);
 	if (r < 0 && asprintf(ret_text, "Image %s: %s", from->path, problem ?: strerror(-r)) < 0)
 		*ret_text = NULL;
 	return r;
@@ -91,7 +113,7 @@ int image_set_open(const CellConfig *config, bool fallback, ImageSet *ret, char 
 
 	for (size_t i = 0; i < program->n_images; i++) {
 		set.n = i + 1;
-		r = open_image(config, &program->images[i], &set.images[i], &set.owned[i], ret_text);
+		r = open_image(config, &program->images[i], i, &set, ret_text);
 		if (r < 0)
 			return r;
 	}

@@ -12,6 +12,7 @@ typedef struct ImageSet {
 	KmodImage *images;
 	bool *owned; /**< the data belongs to us, not to the configuration */
 	size_t n;
+	uint64_t stamp; /**< of the files */
 } ImageSet;
 
 /**
@@ -23,6 +24,10 @@ typedef struct ImageSet {
  * where it is to be loaded), -errno of trusted_file_read().
  */
 int image_set_open(const CellConfig *config, bool fallback, ImageSet *ret, char **ret_text);
+
+/** image_stamp - what a set's stamp would be if it was opened now */
+uint64_t image_stamp(const CellConfig *config, bool fallback);
+
 void image_set_close(ImageSet *set);
 #define _cleanup_images_ _cleanup_(image_set_close)
 

@@ -206,6 +206,7 @@ static int load_and_start(int fd, const JobPlan *plan, JobReply *reply)
 		reply->result = CELL_RESULT_LOAD_FAILED;
 		return fail_consent(reply, plan, r, r == -EINVAL ? -CELL_EIMAGE : r, "load");
 	}
+	reply->images = set.stamp;
 	r = with_consent(fd, plan, step_start, NULL, reply);
 	if (r < 0) {
 		reply->result = CELL_RESULT_CELL_FAILED;
@@ -235,6 +236,7 @@ static int run_start(int fd, const JobPlan *plan, JobReply *reply)
 		r = create(fd, plan, reply);
 		if (r < 0)
 			return r;
+		reply->created = true;
 	}
 	if (plan->operation == CELL_OPERATION_CREATE)
 		return 0;

@@ -38,6 +38,8 @@ typedef struct JobReply {
 	bool known;	      /**< info and cell are set */
 	KernelInfo info;      /**< afterwards */
 	KernelCell cell;      /**< afterwards; id < 0: not created */
+	bool created;	      /**< by this job */
+	uint64_t images;      /**< stamp of what it has loaded, 0: nothing */
 	char text[JOB_TEXT_BYTES]; /**< on failure: a sentence without stop */
 } JobReply;
 

@@ -466,6 +466,7 @@ void manager_adopt(Manager *m)
 			if (saved.policy.window_usec <= now && saved.policy.running_usec <= now)
 				c->policy = saved.policy;
 			cell_set_result(c, saved.result);
+			c->source = saved.source;
 		}
 		if (cell_is_created(c))
 			adopt_existing(c, &saved);

@@ -10,10 +10,12 @@
 #include "action.h"
 #include "cell-error.h"
 #include "console.h"
+#include "image.h"
 #include "lease.h"
 #include "log.h"
 #include "manager.h"
 #include "state-file.h"
+#include "trusted-file.h"
 #include "watch.h"
 
 #define RUNTIME_DIR "/run/celld" /**< beside configuration, therefore: */
@@ -216,8 +218,16 @@ static uint64_t configuration_stamp(const char *name)
 
 	if (cell_config_find(NULL, name, &path) < 0 || stat(path, &st) < 0)
 		return 0;
-	return ((uint64_t)st.st_mtim.tv_sec * 1000000000U + (uint64_t)st.st_mtim.tv_nsec) ^ (uint64_t)st.st_ino << 40 ^
-	       (uint64_t)st.st_size << 20 ^ 1U;
+	return trusted_file_stamp(&st);
+}
+
+bool manager_is_outdated(const Cell *c)
+{
+	if (!cell_is_created(c))
+		return false;
+	if (c->source.config != 0 && c->source.config != configuration_stamp(c->name))
+		return true;
+	return c->source.images != 0 && (!c->config || c->source.images != image_stamp(c->config, c->fallback));
 }
 
 char *manager_describe(const ConfigProblems *problems, int error)

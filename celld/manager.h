@@ -107,6 +107,11 @@ int manager_get_by_cpu(const Manager *m, uint32_t cpu, Cell **ret);
 /** manager_add - a cell with this name, new or not */
 int manager_add(Manager *m, const char *name, Cell **ret);
 
+/** manager_is_outdated - has the cell's configuration or an image changed since it was made from them? Looks at the
+ * files
+ */
+bool manager_is_outdated(const Cell *cell);
+
 /** manager_reload - read all configuration again; cells that hold resources keep theirs */
 int manager_reload(Manager *m);
 

@@ -29,11 +29,12 @@ static int write_file(int fd, const Cell *c)
 	n = snprintf(text, sizeof(text),
 		     "STATE=%s\nRESULT=%s\nSUPERVISOR=%s\nOPERATION=%s\nN_RESTARTS=%u\n"
 		     "FALLBACK=%i\nATTEMPT=%u\nFAILURES=%u\nWINDOW_USEC=%" PRIu64
-		     "\nWINDOW_STARTS=%u\nRUNNING_USEC=%" PRIu64 "\n",
+		     "\nWINDOW_STARTS=%u\nRUNNING_USEC=%" PRIu64 "\nSOURCE_CONFIG=%" PRIu64 "\nSOURCE_IMAGES=%" PRIu64
+		     "\n",
 		     cell_state_to_string(c->state), cell_result_to_string(c->result),
 		     cell_supervisor_to_string(supervisor_of(c)), cell_operation_to_string(c->operation), c->n_restarts,
 		     c->fallback, c->policy.attempt, c->policy.failures, c->policy.window_usec, c->policy.window_starts,
-		     c->policy.running_usec);
+		     c->policy.running_usec, c->source.config, c->source.images);
 	if (n < 0 || (size_t)n >= sizeof(text))
 		return -ENOBUFS;
 	if (write(fd, text, (size_t)n) != n)
@@ -108,6 +109,10 @@ static int set_field(CellSaved *s, const char *key, const char *value)
 		return parse_u32(value, &s->policy.window_starts);
 	if (streq(key, "RUNNING_USEC"))
 		return parse_u64(value, &s->policy.running_usec);
+	if (streq(key, "SOURCE_CONFIG"))
+		return parse_u64(value, &s->source.config);
+	if (streq(key, "SOURCE_IMAGES"))
+		return parse_u64(value, &s->source.images);
 	return 0;
 }
 

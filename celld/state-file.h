@@ -18,6 +18,7 @@ typedef struct CellSaved {
 	unsigned n_restarts;
 	bool fallback;
 	SuperviseState policy;
+	CellSource source;
 } CellSaved;
 
 /** state_file_save - write @dir/NAME, or remove it for a cell of which nothing need be known. Return: 0, -errno */

@@ -85,6 +85,7 @@ static void expect(const char *image, const char *more, int error, const char *t
 		return;
 	}
 	assert_int_equal(set.n, 1);
+	assert_int_equal(set.stamp, image_stamp(config, false));
 	assert_int_equal(set.images[0].address, 0x1000);
 	assert_int_equal(set.images[0].size_bytes, strlen(text));
 	assert_memory_equal(set.images[0].data, text, strlen(text));

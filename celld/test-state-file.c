@@ -31,6 +31,7 @@ static void test_saved_and_loaded(void **state)
 	c->policy = (SuperviseState){
 		.attempt = 3, .failures = 2, .window_usec = 1ULL << 60, .window_starts = 4, .running_usec = 99
 	};
+	c->source = (CellSource){ .config = UINT64_MAX, .images = 1ULL << 63 };
 	assert_int_equal(state_file_save(dir, c), 0);
 
 	assert_int_equal(state_file_load(dir, "rtos", &saved), 0);
@@ -41,6 +42,7 @@ static void test_saved_and_loaded(void **state)
 	assert_int_equal(saved.n_restarts, 7);
 	assert_true(saved.fallback);
 	assert_memory_equal(&saved.policy, &c->policy, sizeof(saved.policy));
+	assert_memory_equal(&saved.source, &c->source, sizeof(saved.source));
 
 	/* A cell of which nothing need be known has no file. */
 	cell_adopt_state(c, CELL_DEFINED);

@@ -10,6 +10,7 @@ import os
 import pty
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -280,6 +281,30 @@ def test_define():
     finally:
         ctl(0, 'undefine', 'new')
     ctl(4, 'undefine', 'new')
+
+
+def test_hostile_cell():
+    """What a cell writes into its page comes to no terminal as it is, and no number of it does any harm."""
+    need_daemon()
+    number = int(ctl(0, 'show', '-P', 'Id', 'rtos'))
+    MACHINE.sim('behave', 'rtos', '1')
+    page = os.open(MACHINE.folder / 'sim/state', os.O_WRONLY)
+    text = (b'\x1b]0;owned\x07\x1b[2J\x1b[31m\xc2\x9b31m\r\n\x7f\xff\t' * 9)[:104]
+    for counter in 2**64 - 1, 5, 0, 2**63:
+        block = struct.pack('<IIQII', 0x31544248, 2**32 - 1, counter, 2**32 - 1, 0xdeadbeef) + text
+        os.pwrite(page, block, number * 4096 + 0x800)
+        time.sleep(0.1)
+        shown = json.loads(ctl(0, '--json=short', 'show', 'rtos'))
+        same((shown['State'], shown['Health'] in ('ok', 'none'), shown['HeartbeatCount'], shown['StatusCode']),
+             ('running', True, counter, 0xdeadbeef))
+        same(len(shown['StatusText']), 104)
+        assert shown['HeartbeatIntervalUSec'] <= 3600 * 10**6, shown['HeartbeatIntervalUSec']
+        for arguments in (['status', 'rtos'], ['status'], ['show', 'rtos'], ['list'], ['metrics'], ['--json=short', 'show', 'rtos'],
+                          ['--json=pretty', 'status', 'rtos']):
+            shown = MACHINE.terminal(CELLCTL, '--no-pager', *arguments, NO_COLOR='1')
+            assert not re.search('[^\n -~]', shown), (arguments, shown)
+    os.close(page)
+    MACHINE.sim('behave', 'rtos', '0')
 
 
 def test_colours():

@@ -3,6 +3,8 @@
  * Configuration files: the search path, listing, loading.
  */
 #include <dirent.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "config-origin.h"
 #include "trusted-file.h"
@@ -31,6 +33,16 @@ int config_search_path(char *const *dirs, char ***ret)
 	return 0;
 }
 
+/** is_mask - an empty file, or a link to /dev/null, that says: it is as if there was none below, either */
+static bool is_mask(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return false;
+	return (S_ISREG(st.st_mode) && st.st_size == 0) || (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
+}
+
 /** find_file - the first folder that has @name */
 static int find_file(char *const *dirs, const char *name, char **ret)
 {
@@ -46,6 +58,8 @@ static int find_file(char *const *dirs, const char *name, char **ret)
 		if (!path)
 			return -ENOMEM;
 		if (access(path, F_OK) == 0) {
+			if (is_mask(path))
+				return -ERFKILL;
 			*ret = TAKE_PTR(path);
 			return 0;
 		}
@@ -178,6 +192,22 @@ static int list_folder(const char *dir, char ***names)
 	return r;
 }
 
+/** drop_masked - what stands in for nothing is in the list only until all folders are read */
+static void drop_masked(char *const *dirs, char **names)
+{
+	char **kept = names;
+
+	for (char **name = names; *name; name++) {
+		_cleanup_free_ char *path = NULL;
+
+		if (cell_config_find(dirs, *name, &path) == -ERFKILL)
+			free(*name);
+		else
+			*kept++ = *name;
+	}
+	*kept = NULL;
+}
+
 int config_list_cells(char *const *dirs, char ***ret_names)
 {
 	_cleanup_strv_ char **list = NULL, **names = calloc(1, sizeof(*names));
@@ -190,6 +220,7 @@ int config_list_cells(char *const *dirs, char ***ret_names)
 		r = list_folder(*dir, &names);
 	if (r < 0)
 		return r;
+	drop_masked(dirs, names);
 	strv_sort(names);
 	*ret_names = TAKE_PTR(names);
 	return 0;

@@ -318,8 +318,8 @@ bool cell_name_is_valid(const char *name);
  * cell; the first folder that has the file wins. With NULL nobody but root may be able to write it, as in
  * trusted-file.h.
  *
- * Loading decodes only; whether the contents make sense is for config_check_*(). Return: 0; -ENOENT no such file (no
- * problem is added); -EINVAL with problems; other -errno of reading.
+ * Loading decodes only; whether the contents make sense is for config_check_*(). Return: 0; -ENOENT no such file,
+ * -ERFKILL masked (no problem is added); -EINVAL with problems; other -errno of reading.
  */
 int system_config_load(char *const *dirs, ConfigProblems *problems, SystemConfig **ret);
 int cell_config_load(char *const *dirs, const char *name, ConfigProblems *problems, CellConfig **ret);
@@ -329,11 +329,15 @@ int cell_config_load_file(const char *path, ConfigProblems *problems, CellConfig
 /** config_search_path - a copy of @dirs, or what stands in for NULL. Return: 0, -ENOMEM */
 int config_search_path(char *const *dirs, char ***ret);
 
-/** system_config_find, cell_config_find - path of the file that would be loaded, allocated. Return: 0, -ENOENT */
+/**
+ * system_config_find, cell_config_find - path of the file that would be loaded, allocated
+ *
+ * Return: 0, -ENOENT, -ERFKILL: the first file is empty or a link to /dev/null, which masks all below
+ */
 int system_config_find(char *const *dirs, char **ret_path);
 int cell_config_find(char *const *dirs, const char *name, char **ret_path);
 
-/** config_list_cells - valid names that have a file, sorted, each once. Return: 0 or -errno */
+/** config_list_cells - valid names that have a file and are not masked, sorted, each once. Return: 0 or -errno */
 int config_list_cells(char *const *dirs, char ***ret_names);
 
 /**

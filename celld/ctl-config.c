@@ -81,6 +81,12 @@ static int print_problems(const Ctl *ctl, FILE *f, const ConfigProblems *problem
 	return ctl_json_print(ctl, array);
 }
 
+/** why - a configuration was not found */
+static const char *why(int error)
+{
+	return error == -ERFKILL ? "masked by an empty file" : strerror(-error);
+}
+
 /** load_or_say - load_any() for commands that need the result. Return: exit status */
 static int load_or_say(const Ctl *ctl, const char *argument, AnyConfig *ret)
 {
@@ -91,7 +97,7 @@ static int load_or_say(const Ctl *ctl, const char *argument, AnyConfig *ret)
 		return CTL_OK;
 	(void)print_problems(&(Ctl){ 0 }, stderr, &problems);
 	if (problems.n_items == 0)
-		ctl_error("Cannot read %s: %s", argument ?: "system.json", strerror(-r));
+		ctl_error("Cannot read %s: %s", argument ?: "system.json", why(r));
 	return r == -ENOENT && argument && !is_path(argument) ? CTL_NO_SUCH_CELL : CTL_FAILURE;
 }
 
@@ -125,7 +131,7 @@ static void check_set_load(const Ctl *ctl, CheckSet *set, const char *argument, 
 	}
 	if (r < 0) {
 		if (r != -EINVAL)
-			ctl_error("Cannot read %s: %s", argument ?: "system.json", strerror(-r));
+			ctl_error("Cannot read %s: %s", argument ?: "system.json", why(r));
 		set->status = r == -ENOENT && !is_path(argument) ? CTL_NO_SUCH_CELL : CTL_FAILURE;
 		return;
 	}

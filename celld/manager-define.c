@@ -191,7 +191,11 @@ static int check_precedence(const Manager *m, const char *name, bool runtime, ch
 
 		if (streq(*dir, target))
 			return 0;
-		if (cell_config_find(one, name, &path) >= 0)
+		r = cell_config_find(one, name, &path);
+		if (r == -ERFKILL)
+			return refuse(ret_text, -CELL_EEXISTS, "Cell %s is masked in %s, which comes before %s", name,
+				      *dir, target);
+		if (r >= 0)
 			return refuse(ret_text, -CELL_EEXISTS, "Cell %s is defined in %s, which comes before %s", name,
 				      path, target);
 	}

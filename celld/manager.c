@@ -259,7 +259,7 @@ void manager_refresh(Manager *m, Cell *c)
 	free(c->config_error);
 	c->config_error = NULL;
 	c->config_stamp = stamp;
-	if (r < 0 && r != -ENOENT) {
+	if (r < 0 && r != -ENOENT && r != -ERFKILL) {
 		c->config_error = manager_describe(&problems, r);
 		log_cell(c, LOG_ERR, NULL, "Configuration is not usable: %s", c->config_error ?: strerror(ENOMEM));
 	}
@@ -281,8 +281,8 @@ int manager_load_system(Manager *m)
 	m->system_error = NULL;
 	if (r >= 0)
 		m->system = TAKE_PTR(system);
-	else if (r == -ENOENT)
-		m->system_error = strdup("There is no system.json");
+	else if (r == -ENOENT || r == -ERFKILL)
+		m->system_error = strdup(r == -ENOENT ? "There is no system.json" : "system.json is masked");
 	else
 		m->system_error = manager_describe(&problems, r);
 	if (!m->info.enabled)

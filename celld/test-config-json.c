@@ -374,6 +374,18 @@ static void test_files(void **state)
 	assert_int_equal(cell_config_load(dirs, "rtos", &problems, &cell), 0);
 	cell = cell_config_free(cell);
 
+	/* An empty file hides what is below. */
+	write_file(etc, "cells/rtos.json", "");
+	names = strv_free(names);
+	assert_int_equal(config_list_cells(dirs, &names), 0);
+	assert_int_equal(strv_length(names), 1);
+	assert_string_equal(names[0], "alias");
+	assert_int_equal(cell_config_load(dirs, "rtos", &problems, &cell), -ERFKILL);
+	assert_true(asprintf(&command, "ln -sf /dev/null %s/system.json", etc) > 0);
+	assert_int_equal(system(command), 0);
+	free(command);
+	assert_int_equal(system_config_load(dirs, &problems, &machine), -ERFKILL);
+
 	assert_int_equal(cell_config_load(dirs, "nobody", &problems, &cell), -ENOENT);
 	assert_int_equal(cell_config_load(dirs, "../cells/rtos", &problems, &cell), -ENOENT);
 	test_expect(&problems, "");

@@ -43,12 +43,17 @@ static bool is_harmless(uint32_t c)
 
 static size_t clean_ascii(unsigned char c, char *ret)
 {
-	if (c == '\r')
-		ret[0] = '\0';
-	else if ((c >= ' ' && c != 0x7f) || c == '\n' || c == '\t')
-		snprintf(ret, CLEAN_CHAR_BYTES, "%c", c);
-	else
-		snprintf(ret, CLEAN_CHAR_BYTES, "^%c", c ^ 0x40);
+	size_t n = 0;
+
+	if (c == '\r') {
+		/* left out */
+	} else if ((c >= ' ' && c != 0x7f) || c == '\n' || c == '\t') {
+		ret[n++] = (char)c;
+	} else {
+		ret[n++] = '^';
+		ret[n++] = (char)(c ^ 0x40);
+	}
+	ret[n] = '\0';
 	return 1;
 }
 

@@ -65,10 +65,13 @@ uint64_t console_ring_oldest(const ConsoleRing *r)
 	return r->tail > CONSOLE_RING_BYTES ? r->tail - CONSOLE_RING_BYTES : 0;
 }
 
+/** put - at most as much as fits */
 static void put(ConsoleRing *r, const char *text, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		r->text[(r->tail + i) % CONSOLE_RING_BYTES] = text[i];
+	size_t at = r->tail % CONSOLE_RING_BYTES, first = MIN(n, CONSOLE_RING_BYTES - at);
+
+	memcpy(r->text + at, text, first);
+	memcpy(r->text, text + first, n - first);
 	r->tail += n;
 }
 
@@ -102,8 +105,10 @@ static size_t copy_page(const struct cell_console_page *page, uint64_t from, uin
 {
 	uint64_t first = MAX(from, tail > CELL_CONSOLE_BYTES ? tail - CELL_CONSOLE_BYTES : 0), begin = first, now;
 
-	for (uint64_t i = begin; i < tail; i++)
-		copy[i - begin] = *(const volatile char *)&page->content[i % CELL_CONSOLE_BYTES];
+	for (size_t i = 0, at = begin % CELL_CONSOLE_BYTES; i < tail - begin; i++) {
+		copy[i] = *(const volatile char *)&page->content[at];
+		at = at + 1 < CELL_CONSOLE_BYTES ? at + 1 : 0;
+	}
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	now = page->tail;
 	/* Byte @now may be on its way to the place of byte @now - CELL_CONSOLE_BYTES. */
@@ -145,12 +150,14 @@ bool console_ring_take(ConsoleRing *r, const struct cell_console_page *page)
 
 size_t console_ring_read(const ConsoleRing *r, uint64_t position, char *buffer, size_t size)
 {
-	size_t n;
+	size_t n, at, first;
 
 	position = MIN(MAX(position, console_ring_oldest(r)), r->tail);
 	n = MIN(size, r->tail - position);
-	for (size_t i = 0; i < n; i++)
-		buffer[i] = r->text[(position + i) % CONSOLE_RING_BYTES];
+	at = position % CONSOLE_RING_BYTES;
+	first = MIN(n, CONSOLE_RING_BYTES - at);
+	memcpy(buffer, r->text + at, first);
+	memcpy(buffer + first, r->text, n - first);
 	return n;
 }
 

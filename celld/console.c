@@ -21,7 +21,7 @@
 #define ACCURACY_USEC (250 * USEC_PER_MSEC)
 
 /* Far less than journald takes from celld, of which this is not to cost an entry. */
-#define LINES_BURST 200U
+#define LINES_BURST 100U
 #define LINES_PER_SEC 20U
 #define LINE_BYTES 1000 /**< of text; what is longer becomes several entries */
 

@@ -15,6 +15,7 @@ struct ConsoleReader {
 	ConsoleReader *next, **list;
 	const ConsoleRing *ring;
 	uint64_t position;
+	bool in_line; /**< what it got last was not the end of a line */
 	int fd;
 	sd_event_source *source;
 	void (*changed)(void *userdata);
@@ -41,19 +42,44 @@ static ConsoleReader *reader_free(ConsoleReader *r)
 }
 DEFINE_CLEANUP(ConsoleReader *, reader_free)
 
+/** beginning - where to begin for somebody who has missed what is not there any more: at a line */
+static uint64_t beginning(const ConsoleRing *ring)
+{
+	uint64_t oldest = console_ring_oldest(ring);
+	char text[1024];
+	size_t n = console_ring_read(ring, oldest, text, sizeof(text));
+	const char *line = oldest > 0 ? memchr(text, '\n', n) : NULL;
+
+	return line ? oldest + (uint64_t)(line + 1 - text) : oldest;
+}
+
+/** begin_again - skip what is lost, and note it in the chunk. Return: its bytes */
+static size_t begin_again(const ConsoleReader *r, uint64_t *start, char *chunk, size_t size)
+{
+	size_t n = 0;
+
+	if (r->position >= console_ring_oldest(r->ring))
+		return 0;
+	*start = beginning(r->ring);
+	if (r->in_line)
+		chunk[n++] = '\n';
+	return n + console_missed_note(*start - r->position, chunk + n, size - n);
+}
+
 /** serve - Return: 0 it has all there is; -EAGAIN the pipe is full; -EPIPE nobody reads any more */
 static int serve(ConsoleReader *r)
 {
 	char chunk[PIPE_BUF];
 
 	while (r->position < r->ring->tail) {
-		uint64_t start = MAX(r->position, console_ring_oldest(r->ring));
-		size_t note = console_missed_note(start - r->position, chunk, sizeof(chunk));
+		uint64_t start = r->position;
+		size_t note = begin_again(r, &start, chunk, sizeof(chunk));
 		size_t n = console_ring_read(r->ring, start, chunk + note, sizeof(chunk) - note);
 
 		if (write(r->fd, chunk, note + n) < 0)
 			return errno == EAGAIN || errno == EINTR ? -EAGAIN : -EPIPE;
 		r->position = start + n;
+		r->in_line = chunk[note + n - 1] != '\n';
 	}
 	return 0;
 }
@@ -97,17 +123,6 @@ static int open_pipe(ConsoleReader *r, sd_event *event, int *ret_fd)
 		return error;
 	*ret_fd = TAKE_FD(theirs);
 	return 0;
-}
-
-/** beginning - where a new reader begins: at a line, unless all of it is there */
-static uint64_t beginning(const ConsoleRing *ring)
-{
-	uint64_t oldest = console_ring_oldest(ring);
-	char text[1024];
-	size_t n = console_ring_read(ring, oldest, text, sizeof(text));
-	const char *line = oldest > 0 ? memchr(text, '\n', n) : NULL;
-
-	return line ? oldest + (uint64_t)(line + 1 - text) : oldest;
 }
 
 int console_reader_new(sd_event *event, const ConsoleRing *ring, ConsoleReader **list, void (*changed)(void *userdata),

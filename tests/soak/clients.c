@@ -40,6 +40,7 @@ static const Verb verbs[] = {
 	{ "GetCell", 4, 0, false },
 	{ "GetConfig", 3, 0, false },
 	{ "GetStatistics", 3, 0, false },
+	{ "OpenConsole", 3, 0, true },
 	{ "GetAll", 6, 0, false },
 };
 
@@ -204,6 +205,10 @@ static int compose(Client *c, sd_bus_message **ret)
 	}
 	if (streq(member, "GetConfig") || streq(member, "GetStatistics"))
 		return sd_bus_message_new_method_call(c->bus, ret, NAME, path, NAME, member);
+	if (streq(member, "OpenConsole")) {
+		r = sd_bus_message_new_method_call(c->bus, ret, NAME, path, NAME, member);
+		return r < 0 ? r : sd_bus_message_append(*ret, "t", c->flags);
+	}
 	r = sd_bus_message_new_method_call(c->bus, ret, NAME, MANAGER_PATH, MANAGER, member);
 	if (r >= 0)
 		r = sd_bus_message_append(*ret, "s", c->cell);

@@ -86,13 +86,11 @@ static bool all_failed(const struct cell *cell)
 	return true;
 }
 
-static void print_regs(const struct pcpu *cpu)
+static void print_regs(const u64 regs[20])
 {
 	static const char names[20][6] = { "RAX", "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "RSP", "R8",  "R9",
 					   "R10", "R11", "R12", "R13", "R14", "R15", "RIP", "RFL", "CR0", "CR3" };
-	u64 regs[20];
 
-	arch_get_regs(cpu, regs);
 	for (unsigned int i = 0; i < 20; i++)
 		print("%s=%016llx%s", names[i], (unsigned long long)regs[i], i % 4 == 3 ? "\n" : " ");
 }
@@ -100,17 +98,22 @@ static void print_regs(const struct pcpu *cpu)
 void control_violation(struct pcpu *cpu, const struct violation *v)
 {
 	struct cell *cell = cpu->cell;
+	bool last;
+	u64 regs[20];
 
-	print("cell %s: CPU %u parked: %s at 0x%llx\n", cell->name, cpu->id, v->what, (unsigned long long)v->address);
-	print_regs(cpu);
+	arch_get_regs(cpu, regs);
 	event_parked(cpu, v);
-
 	WRITE_ONCE(cpu->shared.failed, 1);
 	memory_barrier();
 	arch_park(cpu);
-	if (cell != &root_cell && all_failed(cell) && cell_set_state(cell, CELL_STATE_FAILED) != CELL_STATE_FAILED) {
+	last = cell != &root_cell && all_failed(cell) && cell_set_state(cell, CELL_STATE_FAILED) != CELL_STATE_FAILED;
+	if (last)
 		event_cell(HV_EVENT_CELL_FAILED, cell);
-		print("cell %s: failed\n", cell->name);
-	}
 	event_announce();
+
+	/* A serial line takes 50 ms for this; who can do something about the failure has heard of it by now. */
+	print("cell %s: CPU %u parked: %s at 0x%llx\n", cell->name, cpu->id, v->what, (unsigned long long)v->address);
+	print_regs(regs);
+	if (last)
+		print("cell %s: failed\n", cell->name);
 }

@@ -223,6 +223,9 @@ static int ask(Run *run)
 	if (r >= 0)
 		r = sd_bus_message_append(m, "sa{sv}", run->name, 2, "start", "b", !run->had_lease && !run->stopping,
 					  "restart", "b", !run->no_restart);
+	/* A celld that is stopped while the cell runs was stopped on purpose, but stopping the cell takes one. */
+	if (r >= 0)
+		r = sd_bus_message_set_auto_start(m, !run->had_lease || run->stopping);
 	if (r >= 0)
 		r = sd_bus_call_async(run->bus, &run->call, m, on_reply, run, UINT64_MAX);
 	sd_bus_message_unref(m);
@@ -238,15 +241,15 @@ static int on_retry(_unused_ sd_event_source *source, _unused_ uint64_t usec, vo
 	return 0;
 }
 
-/** on_tick - while systemd waits for us: it is still going on, as long as celld is at it. Without celld nothing is. */
+/** on_tick - while systemd waits for us: it is still going on, as long as celld is at it */
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	const Run *run = userdata;
 
-	if ((!run->ready || run->stopping) && (run->call || run->lease_fd >= 0))
-		(void)sd_notifyf(false, "EXTEND_TIMEOUT_USEC=%llu", EXTEND_USEC);
 	if (run->ready && !run->stopping)
 		return 0;
+	if (run->lease_fd >= 0 || (run->call && !run->stopping))
+		(void)sd_notifyf(false, "EXTEND_TIMEOUT_USEC=%llu", EXTEND_USEC);
 	(void)sd_event_source_set_time(source, usec + TICK_USEC);
 	(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	return 0;

@@ -20,6 +20,7 @@ typedef struct Daemon {
 	sd_event_source *connect;
 	sd_event_source *status;
 	bool told_ready;
+	bool told_unconnected;
 } Daemon;
 
 static void connect_later(Daemon *d, uint64_t usec)
@@ -52,9 +53,11 @@ static int on_connect(_unused_ sd_event_source *source, _unused_ uint64_t usec, 
 	d->bus = bus_free(d->bus);
 	r = bus_new(d->manager, on_ready, on_lost, d, &d->bus);
 	if (r < 0) {
-		log_warning("Cannot connect to the bus: %s", strerror(-r));
+		if (!d->told_unconnected)
+			log_warning("Cannot connect to the bus: %s; trying again.", strerror(-r));
 		connect_later(d, RECONNECT_USEC);
 	}
+	d->told_unconnected = r < 0;
 	return 0;
 }
 

@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 CACHE = BUILD / 'vm'
 
 PACKAGES = '''
-systemd systemd-sysv dbus polkitd kmod udev iproute2 procps jq strace
+systemd systemd-sysv dbus polkitd kmod udev iproute2 procps jq strace openssh-server
 libsystemd0 libjson-c5 libnl-3-200 libnl-genl-3-200
 '''.split()
 
@@ -32,7 +32,7 @@ LEFT_OUT = '''
 # What a machine that lives for a minute has no use for.
 MASKED = '''
 getty.target serial-getty@.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer
-e2scrub_reap.service fstrim.timer systemd-tmpfiles-clean.timer systemd-hwdb-update.service
+e2scrub_reap.service fstrim.timer ssh.service systemd-tmpfiles-clean.timer systemd-hwdb-update.service
 systemd-journal-catalog-update.service systemd-journal-flush.service systemd-update-done.service
 systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-firstboot.service
 systemd-random-seed.service systemd-machine-id-commit.service

@@ -77,6 +77,16 @@ is() {
 	fi
 }
 
+# status WANTED DESCRIPTION COMMAND...: it ends with this exit status.
+status() {
+	tap_wanted=$1
+	tap_what=$2
+	shift 2
+	tap_status=0
+	tap_said=$("$@" 2>&1) || tap_status=$?
+	is "$tap_status" "$tap_wanted" "$tap_what: exit status $tap_wanted" || printf '%s\n' "$tap_said" | diag
+}
+
 # matches TEXT REGEX DESCRIPTION (grep -E)
 matches() {
 	if printf '%s\n' "$1" | grep -qE -e "$2"; then

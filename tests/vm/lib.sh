@@ -109,6 +109,11 @@ wait_for() {
 	done
 }
 
+# Is there a night's time?
+nightly() {
+	[ -e /share/nightly ]
+}
+
 # The journal of a unit since boot, oldest first, messages only.
 journal_of() {
 	journalctl --no-pager --quiet --boot --output=cat --unit="$1"

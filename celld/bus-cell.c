@@ -51,16 +51,24 @@ static int enumerate(_unused_ sd_bus *sdbus, _unused_ const char *prefix, void *
 	return 1;
 }
 
-/* A getter for each property: its name, its type, where it comes from. */
-#define GETTER(name, type, value)                                                                                \
+/*
+ * A getter for each property: its name, its type, where it comes from. sd_bus_message_append() would have to read the
+ * type each time, and GetManagedObjects asks thousands of times.
+ */
+#define GETTER(name, type, kind, append, value)                                                                  \
 	static int get_##name(_unused_ sd_bus *sdbus, _unused_ const char *path, _unused_ const char *interface, \
 			      _unused_ const char *property, sd_bus_message *reply, void *userdata,              \
 			      _unused_ sd_bus_error *error)                                                      \
 	{                                                                                                        \
 		const Cell *c = userdata;                                                                        \
+		kind v = (value);                                                                                \
                                                                                                                  \
-		return sd_bus_message_append(reply, type, value);                                                \
+		return sd_bus_message_append_basic(reply, type, append v);                                       \
 	}
+#define STRING_GETTER(name, value) GETTER(name, 's', const char *, , value)
+#define FLAG_GETTER(name, value) GETTER(name, 'b', int, &, value)
+#define U32_GETTER(name, value) GETTER(name, 'u', uint32_t, &, value)
+#define U64_GETTER(name, value) GETTER(name, 't', uint64_t, &, value)
 
 static const char *kernel_state_name(const Cell *c)
 {
@@ -78,27 +86,27 @@ static const char *unit_of(const Cell *c)
 	return buffer;
 }
 
-GETTER(name, "s", c->name)
-GETTER(id, "u", cell_is_created(c) ? (uint32_t)c->kernel.id : ID_NONE)
-GETTER(state, "s", cell_state_to_string(c->state))
-GETTER(health, "s", cell_health_to_string(c->health))
-GETTER(result, "s", cell_result_to_string(c->result))
-GETTER(kernel_state, "s", kernel_state_name(c))
-GETTER(operation, "s", cell_operation_to_string(c->operation))
-GETTER(unit, "s", unit_of(c))
-GETTER(supervisor, "s", cell_supervisor_to_string(c->supervisor))
-GETTER(locked, "b", (int)(cell_is_created(c) && c->kernel.state == KERNEL_RUNNING_LOCKED))
-GETTER(outdated, "b", (int)manager_is_outdated(c))
-GETTER(config_path, "s", (c->config ? cell_config_path(c->config) : NULL) ?: "")
-GETTER(restart_policy, "s", restart_policy_to_string(cell_policy(c)->restart))
-GETTER(n_restarts, "u", (uint32_t)c->n_restarts)
-GETTER(fallback, "b", (int)(cell_is_created(c) && c->fallback))
-GETTER(interval, "t", heartbeat_interval(&c->heartbeat, cell_policy(c)))
-GETTER(timeout, "t", cell_policy(c)->heartbeat_timeout_usec)
-GETTER(state_realtime, "t", c->state_realtime_usec)
-GETTER(state_monotonic, "t", c->state_monotonic_usec)
-GETTER(next_restart, "t", c->next_restart_usec)
-GETTER(heartbeat_last, "t", c->heartbeat.last_usec)
+STRING_GETTER(name, c->name)
+U32_GETTER(id, cell_is_created(c) ? (uint32_t)c->kernel.id : ID_NONE)
+STRING_GETTER(state, cell_state_to_string(c->state))
+STRING_GETTER(health, cell_health_to_string(c->health))
+STRING_GETTER(result, cell_result_to_string(c->result))
+STRING_GETTER(kernel_state, kernel_state_name(c))
+STRING_GETTER(operation, cell_operation_to_string(c->operation))
+STRING_GETTER(unit, unit_of(c))
+STRING_GETTER(supervisor, cell_supervisor_to_string(c->supervisor))
+FLAG_GETTER(locked, cell_is_created(c) && c->kernel.state == KERNEL_RUNNING_LOCKED)
+FLAG_GETTER(outdated, manager_is_outdated(c))
+STRING_GETTER(config_path, (c->config ? cell_config_path(c->config) : NULL) ?: "")
+STRING_GETTER(restart_policy, restart_policy_to_string(cell_policy(c)->restart))
+U32_GETTER(n_restarts, c->n_restarts)
+FLAG_GETTER(fallback, cell_is_created(c) && c->fallback)
+U64_GETTER(interval, heartbeat_interval(&c->heartbeat, cell_policy(c)))
+U64_GETTER(timeout, cell_policy(c)->heartbeat_timeout_usec)
+U64_GETTER(state_realtime, c->state_realtime_usec)
+U64_GETTER(state_monotonic, c->state_monotonic_usec)
+U64_GETTER(next_restart, c->next_restart_usec)
+U64_GETTER(heartbeat_last, c->heartbeat.last_usec)
 
 /** sample_of - what the cell says at this moment, all zero if it does not say anything; static buffer */
 static const HeartbeatSample *sample_of(const Cell *c)
@@ -110,9 +118,9 @@ static const HeartbeatSample *sample_of(const Cell *c)
 	return &sample;
 }
 
-GETTER(heartbeat_count, "t", sample_of(c)->counter)
-GETTER(status_text, "s", sample_of(c)->text)
-GETTER(status_code, "u", sample_of(c)->status)
+U64_GETTER(heartbeat_count, sample_of(c)->counter)
+STRING_GETTER(status_text, sample_of(c)->text)
+U32_GETTER(status_code, sample_of(c)->status)
 
 static int append_kernel_cpus(sd_bus_message *reply, const KernelCpuSet *set)
 {

@@ -3,7 +3,7 @@
  * The kernel module's device: every ioctl, mapping and read that celld does, and nothing else of celld does any.
  *
  * Most calls are slow (CPUs go off line, cells are asked for consent): they belong into the child of an operation.
- * tests/sim has a second implementation that plays module and hypervisor.
+ * sim/ has a second implementation that plays module and hypervisor.
  */
 #ifndef CELLD_KMOD_H
 #define CELLD_KMOD_H

@@ -182,8 +182,8 @@ class Trace:
 
     def states(self, cell):
         """What celld believed: times, and the states that began then. A new celld tells only of what changes."""
-        changes = sorted([(0, 'defined')] + [(line['at'], line['state']) for line in self.signals[cell] if 'state' in line]
-                         + [(gone, 'unknown') for gone, _ in self.gone])
+        told = [(line['at'], line['state']) for line in self.signals[cell] if 'state' in line]
+        changes = sorted([(0, 'defined'), *told, *((gone, 'unknown') for gone, _ in self.gone)])
         return [at for at, _ in changes], [state for _, state in changes]
 
     def kernel_said(self, call, *values):

@@ -30,6 +30,7 @@ struct CellJob {
 	bool automatic; /**< by policy: a failure is one more end of a run */
 	bool giving_up; /**< takes back the resources of a failed cell, which stays failed */
 	bool fallback;	/**< what ran before */
+	bool again;	/**< its first worker was lost */
 	ActionDone done;
 	void *userdata;
 	Waiter *waiters;
@@ -157,20 +158,62 @@ static void note_source(Cell *c, const JobReply *reply)
 		c->source.images = reply->images;
 }
 
+static int work(void *userdata, FILE *out)
+{
+	const CellJob *job = userdata;
+	JobReply reply;
+	int r;
+
+	r = job_run(&job->plan, &reply);
+	fwrite(&reply, sizeof(reply), 1, out);
+	return r;
+}
+
+static void on_job_done(void *userdata, int error, const char *bytes, size_t size);
+
+static int start_worker(CellJob *job)
+{
+	return operation_start(job->cell->host->event, work, job, JOB_TIMEOUT_USEC, on_job_done, job, &job->operation);
+}
+
+/** try_again - somebody has killed the worker: nobody knows what it did, but a second one will */
+static bool try_again(CellJob *job)
+{
+	if (job->again)
+		return false;
+	job->again = true;
+	job->plan.ours |= !job->plan.created;
+	log_cell(job->cell, LOG_WARNING, NULL, "The worker was lost, starting another one.");
+	return start_worker(job) >= 0;
+}
+
+/** read_reply - or make up one for a worker that was lost */
+static void read_reply(const CellJob *job, int error, const char *bytes, size_t size, JobReply *ret)
+{
+	*ret = (JobReply){ .cell.id = -1 };
+	if (size == sizeof(*ret)) {
+		memcpy(ret, bytes, sizeof(*ret));
+	} else {
+		ret->result = CELL_RESULT_TIMEOUT;
+		snprintf(ret->text, sizeof(ret->text), "The worker was lost: %s", strerror(-error));
+	}
+	ret->text[sizeof(ret->text) - 1] = '\0';
+	/* By the first worker, if not by the second. */
+	ret->created |= job->again && !job->plan.created;
+}
+
 static void on_job_done(void *userdata, int error, const char *bytes, size_t size)
 {
 	_cleanup_(job_freep) CellJob *job = userdata;
 	Cell *c = job->cell;
-	JobReply reply = { .cell.id = -1 };
+	JobReply reply;
 
 	job->operation = NULL;
-	if (size == sizeof(reply)) {
-		memcpy(&reply, bytes, sizeof(reply));
-	} else {
-		reply.result = CELL_RESULT_TIMEOUT;
-		snprintf(reply.text, sizeof(reply.text), "The worker was lost: %s", strerror(-error));
+	if (size != sizeof(reply) && error != -ETIMEDOUT && try_again(job)) {
+		job = NULL;
+		return;
 	}
-	reply.text[sizeof(reply.text) - 1] = '\0';
+	read_reply(job, error, bytes, size, &reply);
 
 	/* What the kernel told until now belongs to the job; only then it is over. */
 	take_in(c, &reply);
@@ -197,17 +240,6 @@ static void on_job_done(void *userdata, int error, const char *bytes, size_t siz
 	for (Waiter *w = job->waiters; w; w = w->next)
 		if (w->call)
 			(void)action_when_idle(c, w->call, w->userdata);
-}
-
-static int work(void *userdata, FILE *out)
-{
-	const CellJob *job = userdata;
-	JobReply reply;
-	int r;
-
-	r = job_run(&job->plan, &reply);
-	fwrite(&reply, sizeof(reply), 1, out);
-	return r;
 }
 
 /**
@@ -238,7 +270,7 @@ static int begin(Cell *c, const CellJob *template, CellState state)
 		cell_set_fallback(c, job->plan.fallback);
 	cell_set_operation(c, job->plan.operation);
 	(void)cell_set_state(c, state);
-	r = operation_start(c->host->event, work, job, JOB_TIMEOUT_USEC, on_job_done, job, &job->operation);
+	r = start_worker(job);
 	if (r < 0) {
 		log_cell(c, LOG_ERR, NULL, "Cannot start a worker: %s", strerror(-r));
 		cell_set_operation(c, CELL_OPERATION_NONE);
@@ -309,7 +341,7 @@ int action_start(Cell *c, CellSupervisor supervisor, ActionDone done, void *user
 	CellJob job = {
 		.plan.operation = CELL_OPERATION_START,
 		.plan.consent = JOB_CONSENT_FORCE,
-		.plan.for_unit = supervisor == CELL_SUPERVISOR_UNIT,
+		.plan.ours = supervisor == CELL_SUPERVISOR_UNIT,
 		.done = done,
 		.userdata = userdata,
 	};

@@ -215,12 +215,12 @@ static int load_and_start(int fd, const JobPlan *plan, JobReply *reply)
 	return 0;
 }
 
-/** take_back - what a failed start has made; on behalf of a unit also what was there before, which is nobody else's */
+/** take_back - what a failed start has made */
 static void take_back(int fd, const JobPlan *plan)
 {
 	KmodConsent force = consent_of(plan, true);
 
-	if (!plan->created || plan->for_unit)
+	if (!plan->created || plan->ours)
 		(void)kmod_cell_destroy(fd, plan->name, &force);
 }
 
@@ -230,7 +230,7 @@ static int run_start(int fd, const JobPlan *plan, JobReply *reply)
 
 	if (!plan->config)
 		return fail(reply, -CELL_ECONFIG, "Cell %s has no configuration", plan->name);
-	if (plan->created && plan->operation == CELL_OPERATION_CREATE)
+	if (plan->created && !plan->ours && plan->operation == CELL_OPERATION_CREATE)
 		return fail(reply, -CELL_EEXISTS, "Cell %s exists already", plan->name);
 	if (!plan->created) {
 		r = create(fd, plan, reply);

@@ -22,7 +22,7 @@ typedef struct JobPlan {
 	const char *name;
 	const CellConfig *config; /**< for create, start and restart */
 	bool created;		  /**< it holds its resources already */
-	bool for_unit;		  /**< of a start: a unit that fails leaves nothing behind */
+	bool ours;		  /**< even if it is there already: a failed start takes it back */
 	bool fallback;		  /**< load the fallback program */
 	JobConsent consent;
 	uint64_t shutdown_timeout_usec;

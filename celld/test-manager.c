@@ -403,6 +403,62 @@ static void test_no_worker(void **state)
 	start("rtos", 0);
 }
 
+/** kill_worker - of the job that runs; it is the oldest child */
+static void kill_worker(void)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_fclose_ FILE *f = NULL;
+	int pid = 0;
+
+	assert_true(asprintf(&path, "/proc/self/task/%i/children", (int)getpid()) > 0);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%i", &pid), 1);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+}
+
+static void test_killed_worker(void **state)
+{
+	Outcome o = { 0 };
+	Cell *c = cell("rtos");
+
+	(void)state;
+	/* What it has done is found done: half of a start, a stop not begun, and a creation. */
+	sim->delay_usec = 2000000;
+	assert_int_equal(action_start(c, CELL_SUPERVISOR_CELLD, NULL, NULL), 0);
+	wait_until(sim_find(sim, "rtos"));
+	sim->delay_usec = 0;
+	kill_worker();
+	wait_until(is_idle(c, CELL_RUNNING) && !manager->look);
+	assert_int_equal(kernel_cell("rtos")->starts, 1);
+	assert_int_equal(action_stop(c, JOB_CONSENT_ASK, NULL, NULL), 0);
+	kill_worker();
+	wait_until(is_idle(c, CELL_DEFINED) && !manager->look);
+	assert_null(sim_find(sim, "rtos"));
+	assert_int_equal(action_create(c, on_done, &o), 0);
+	kill_worker();
+	wait_until(o.done && !manager->look);
+	assert_int_equal(o.error, 0);
+	assert_int_equal(c->state, CELL_CREATED);
+}
+
+static void test_killed_workers(void **state)
+{
+	Outcome o = { 0 };
+	Cell *c = cell("rtos");
+
+	(void)state;
+	sim->delay_usec = 60000000;
+	assert_int_equal(action_start(c, CELL_SUPERVISOR_UNIT, on_done, &o), 0);
+	while (!o.done) {
+		kill_worker();
+		assert_true(sd_event_run(event, 10 * USEC_PER_MSEC) >= 0);
+	}
+	/* There is no third one. */
+	assert_int_equal(o.error, -EIO);
+	assert_int_equal(c->state, CELL_FAILED);
+}
+
 static void test_bad_configuration(void **state)
 {
 	Cell *c = cell("rtos");
@@ -1414,6 +1470,8 @@ int main(void)
 		history(test_refusals),
 		history(test_failed_starts),
 		history(test_no_worker),
+		history(test_killed_worker),
+		history(test_killed_workers),
 		history(test_bad_configuration),
 		history(test_conflict),
 		history(test_violation),

@@ -5,11 +5,12 @@
  *
  * What celld does is written as the inline or process of the same name as the function in celld/, in the same order;
  * tests/model/names compares names, enums and the table of transitions with the code. Time is not modelled: what waits
- * for a time may happen at once, or as late as can be. Everything bad happens a bounded number of times, so each history
- * comes to rest; then assert_rest() must hold. SIGKILL comes between handlers, or within one where MAY_BE_KILLED is.
+ * for a time may happen at once, or as late as can be. Everything bad happens a bounded number of times, so each
+ * history comes to rest; then assert_rest() must hold. SIGKILL comes between handlers, or within one where
+ * MAY_BE_KILLED is.
  *
- * Not modelled: more than one cell, a cell that refuses a stop by force, OnFailure other than fail-unit, CreateCell, the
- * option --no-restart, unusable configurations, fallback images, and the hypervisor being switched off.
+ * Not modelled: more than one cell, a cell that refuses a stop by force, OnFailure other than fail-unit, CreateCell,
+ * the option --no-restart, unusable configurations, fallback images, and the hypervisor being switched off.
  *
  * BUG_...: a fault, put in to see that it is found.
  */
@@ -24,6 +25,9 @@
 #ifndef WORKER_FAULTS
 #define WORKER_FAULTS 0 /* images that cannot be loaded, resources that are in use */
 #endif
+#ifndef WORKER_KILLS
+#define WORKER_KILLS 0 /* a second one is not modelled */
+#endif
 #ifndef CELLD_KILLS
 #define CELLD_KILLS 1
 #endif
@@ -32,6 +36,9 @@
 #endif
 #ifndef BUS_KILLS
 #define BUS_KILLS 0
+#endif
+#ifndef OTHERS
+#define OTHERS 0 /* that destroy the cell behind celld's back */
 #endif
 #ifndef STRAYS
 #define STRAYS 0 /* supervisors that somebody starts without a unit */
@@ -42,7 +49,9 @@
 #define START_LIMIT_BURST 2
 
 /* celld/cell.h CellState */
-mtype:cell_state = { CELL_DEFINED, CELL_CREATED, CELL_STARTING, CELL_RUNNING, CELL_STOPPING, CELL_RESTARTING, CELL_FAILED }
+mtype:cell_state = {
+	CELL_DEFINED, CELL_CREATED, CELL_STARTING, CELL_RUNNING, CELL_STOPPING, CELL_RESTARTING, CELL_FAILED
+}
 
 /* celld/cell.h CellSupervisor */
 mtype:cell_supervisor = { CELL_SUPERVISOR_NONE, CELL_SUPERVISOR_CELLD, CELL_SUPERVISOR_UNIT }
@@ -60,7 +69,7 @@ mtype:restart_policy = { RESTART_NO, RESTART_ON_FAILURE, RESTART_ALWAYS }
 /* celld/bus-core.h BusOrphanVerdict */
 mtype:bus_orphan_verdict = { BUS_ORPHAN_WAIT, BUS_ORPHAN_STOP, BUS_ORPHAN_LEAVE }
 
-/* systemd: ActiveState, with auto-restart apart and failed by what came before it */
+/* systemd: ActiveState, with auto-restart apart, and failed by what came before: an exit code; a signal or a timeout */
 mtype:unit_state = { INACTIVE, ACTIVATING, ACTIVE, DEACTIVATING, AUTO_RESTART, FAILED_EXIT_CODE, FAILED_SIGNAL }
 
 /* what becomes of a call of Supervise, and of a supervisor */
@@ -89,15 +98,15 @@ mtype:exit_state = { NOT_EXITED, EXITED_WELL, EXITED_BADLY, KILLED }
 #define BACK to == CELL_RESTARTING
 #endif
 
-/* -- State ---------------------------------------------------------------------------------------------------------- */
+/* -- State ------------------------------------------------------------------------------------------------------- */
 
 /* Kernel: a cell that is not ABSENT holds its CPUs. */
 mtype:kernel_state cell = ABSENT;
 bool hangs; /* runs, but does not beat */
 
 /*
- * Who may use a lease: supervisor 1 is the unit's, 2 a stray one. Each is a process that lives or not. One that has died,
- * or whose call was lost with the bus, is GONE for those who remember it.
+ * Who may use a lease: supervisor 1 is the unit's, 2 a stray one. Each is a process that lives or not. One that has
+ * died, or whose call was lost with the bus, is GONE for those who remember it.
  */
 #define NOBODY 0
 #define UNIT_RUN 1
@@ -132,10 +141,10 @@ mtype:cell_state state = CELL_DEFINED;
 mtype:cell_supervisor supervisor = CELL_SUPERVISOR_NONE;
 mtype:cell_operation operation = CELL_OPERATION_NONE;
 mtype:kernel_state kernel = ABSENT; /* as celld knows it */
-bool failure;              /* result is not success */
+bool failure; /* result is not success */
 bool interrupted, left_by_unit, restart_scheduled;
 byte window_starts;
-byte lease;  /* the holder */
+byte lease;   /* the holder */
 bool stopped; /* a stop was asked for */
 byte last_news, end_news; /* the newest message; what it said of the end of the run */
 bool unsent;
@@ -150,10 +159,11 @@ byte job_caller; /* the one who waits in Supervise */
 
 /* Its worker, which outlives celld for a moment. */
 mtype:cell_operation work = CELL_OPERATION_NONE;
-bool work_asks;     /* a running cell for its consent: only users do */
-bool work_undoes;   /* a failure leaves nothing behind */
+bool work_asks;   /* a running cell for its consent: only users do */
+bool work_undoes; /* a failure leaves nothing behind */
 byte work_step;
 bool work_done, work_failed, work_result; /* result: the failure ends a run */
+bool work_again;
 
 /* The state file. */
 mtype:cell_state saved_state = CELL_DEFINED;
@@ -167,9 +177,9 @@ mtype:unit_state unit = INACTIVE;
 mtype:restart_policy policy = RESTART_NO;
 bool start_call, stop_call, restart_call; /* on the bus, with the flag NO_UNIT */
 
-byte user_actions = USER_ACTIONS, inmate_faults = INMATE_FAULTS, worker_faults = WORKER_FAULTS;
+byte user_actions = USER_ACTIONS, inmate_faults = INMATE_FAULTS, worker_faults = WORKER_FAULTS, worker_kills = WORKER_KILLS;
 byte celld_kills = CELLD_KILLS, supervisor_kills = SUPERVISOR_KILLS, bus_kills = BUS_KILLS;
-byte strays = STRAYS, direct_starts = DIRECT_STARTS;
+byte others = OTHERS, strays = STRAYS, direct_starts = DIRECT_STARTS;
 
 byte starts; /* of the kernel, since somebody asked for one; only for a property */
 
@@ -178,12 +188,12 @@ bool dying;
 
 /* Local to handlers. */
 hidden int r;
-hidden byte n, i, caller, start, held, waiting, failed, result, automatic, asked, gives_up;
+hidden byte n, i, caller, start, held, waiting, failed, result, automatic, gives_up;
 hidden mtype:cell_operation operation_done, before_operation;
 hidden mtype:cell_state before_state;
 hidden mtype:cell_supervisor before_supervisor;
 
-/* -- Kernel and inmate ---------------------------------------------------------------------------------------------- */
+/* -- Kernel and inmate ------------------------------------------------------------------------------------------- */
 
 active proctype inmate()
 {
@@ -195,6 +205,7 @@ end:	do
 		:: cell = KERNEL_SHUT_DOWN; hangs = false
 		:: !hangs -> hangs = true
 		fi }
+	:: atomic { cell != ABSENT && others > 0 -> others--; cell = ABSENT; hangs = false }
 	od
 }
 
@@ -214,9 +225,10 @@ inline step_create()
 inline step_load()
 {
 	/* Nobody but the user may take a running cell away, and whoever waits for a silent one. */
-	assert(cell != KERNEL_RUNNING || hangs || work_asks);
+	assert(cell != KERNEL_RUNNING || hangs || work_asks || work_again);
 	if
-	:: cell = KERNEL_SHUT_DOWN; hangs = false
+	:: cell == ABSENT -> work_failed = true; work_result = true
+	:: cell != ABSENT -> cell = KERNEL_SHUT_DOWN; hangs = false
 	:: work_asks && cell == KERNEL_RUNNING && worker_faults > 0 -> /* refused */
 		worker_faults--; work_failed = true; work_result = true
 	:: worker_faults > 0 -> /* no such image */
@@ -230,8 +242,11 @@ inline step_load()
 
 inline step_start()
 {
-	assert(cell == KERNEL_SHUT_DOWN);
-	cell = KERNEL_RUNNING;
+	assert(cell == KERNEL_SHUT_DOWN || OTHERS > 0);
+	if
+	:: cell == ABSENT -> work_failed = true; work_result = true
+	:: else -> cell = KERNEL_RUNNING
+	fi;
 #ifdef COUNT_STARTS
 	starts++;
 	/* Those that celld did not live to see are not counted. */
@@ -248,10 +263,18 @@ end:	do
 	:: atomic { IS_STARTING && !work_done && work_step == 0 -> step_create(); work_step = 1; work_done = work_failed }
 	:: atomic { IS_STARTING && !work_done && work_step == 1 -> step_load(); work_step = 2; work_done = work_failed }
 	:: atomic { IS_STARTING && !work_done && work_step == 2 -> step_start(); work_step = 0; work_done = true }
+	:: atomic { work != CELL_OPERATION_NONE && worker_kills > 0 ->
+		worker_kills--; work_step = 0; work_failed = false; work_result = false;
+#ifdef BUG_GIVES_WORK_UP
+		work_done = true; work_failed = true; work_result = true
+#else
+		work_done = false; work_again = true
+#endif
+		}
 	od
 }
 
-/* -- celld ---------------------------------------------------------------------------------------------------------- */
+/* -- celld ------------------------------------------------------------------------------------------------------- */
 
 /* Of the model alone: reply forget forget_work celld */
 
@@ -302,7 +325,7 @@ inline state_file_save()
 	fi
 }
 
-/* What cannot be sent is sent later, as it is then; but an end is an end. A message that says nothing new is left out. */
+/* What cannot be sent is sent later, as it is then; but an end is an end. What says nothing new is left out. */
 inline send_state()
 {
 	n = 0;
@@ -619,7 +642,8 @@ inline observe_idle()
 	:: kernel == KERNEL_RUNNING -> react_enter_running(true)
 	:: kernel != KERNEL_RUNNING && state == CELL_RESTARTING
 	:: kernel == ABSENT && state != CELL_RESTARTING && state != CELL_FAILED -> CALL(cell_set_state, CELL_DEFINED)
-	:: kernel == KERNEL_SHUT_DOWN && state != CELL_RESTARTING && state != CELL_FAILED -> CALL(cell_set_state, CELL_CREATED)
+	:: kernel == KERNEL_SHUT_DOWN && state != CELL_RESTARTING && state != CELL_FAILED ->
+		CALL(cell_set_state, CELL_CREATED)
 	:: kernel == KERNEL_FAILED && state != CELL_RESTARTING && state != CELL_FAILED ->
 		cell_set_result(true); CALL(cell_set_state, CELL_FAILED)
 	:: else
@@ -790,14 +814,20 @@ inline settle_stop()
 {
 	if
 	:: gives_up -> CALL(cell_flush, true)
-	:: else -> cell_set_result(false); react_enter_rest(CELL_DEFINED)
+	:: !gives_up && !failed -> cell_set_result(false); react_enter_rest(CELL_DEFINED)
+	:: else ->
+		if
+		:: kernel == KERNEL_RUNNING -> react_enter_running(false)
+		:: kernel == ABSENT -> react_enter_rest(CELL_DEFINED)
+		:: else -> react_enter_rest(CELL_CREATED)
+		fi
 	fi
 }
 
 inline forget_work()
 {
 	work = CELL_OPERATION_NONE; work_step = 0; work_undoes = false; work_asks = false;
-	work_done = false; work_failed = false; work_result = false
+	work_done = false; work_failed = false; work_result = false; work_again = false
 }
 
 inline on_job_done()
@@ -931,7 +961,8 @@ inline forget()
 	is_up = false;
 	state = CELL_DEFINED; supervisor = CELL_SUPERVISOR_NONE; operation = CELL_OPERATION_NONE; kernel = ABSENT;
 	failure = false; interrupted = false; left_by_unit = false; restart_scheduled = false; window_starts = 0;
-	lease = NOBODY; stopped = false; unsent = false; last_news = 0; end_news = 0; in_bus = false; changed = false; told = false;
+	lease = NOBODY; stopped = false; unsent = false; last_news = 0; end_news = 0; in_bus = false;
+	changed = false; told = false;
 	job = false; job_automatic = false; job_giving_up = false; job_caller = NOBODY;
 	verdict = BUS_ORPHAN_WAIT;
 	start_call = false; stop_call = false; restart_call = false; stop_message = false;
@@ -944,6 +975,8 @@ inline forget()
 	if :: call[STRAY_RUN] == CALLED || call[STRAY_RUN] == WAITS -> call[STRAY_RUN] = TRY_AGAIN :: else fi
 #endif
 }
+
+#define UNIT_RESTS (unit == INACTIVE || unit == FAILED_SIGNAL || unit == FAILED_EXIT_CODE)
 
 #define UNLESS_KILLED if :: dying -> goto killed :: else fi
 
@@ -958,7 +991,8 @@ down:	atomic {
 end:	do
 	:: atomic { job && work_done -> on_job_done(); UNLESS_KILLED }
 	:: atomic { !job && kernel != cell -> kernel = cell; react_observe(); UNLESS_KILLED }
-	:: atomic { !job && state == CELL_RUNNING && supervisor != CELL_SUPERVISOR_NONE && kernel == KERNEL_RUNNING && cell == KERNEL_RUNNING && hangs ->
+	:: atomic { !job && state == CELL_RUNNING && supervisor != CELL_SUPERVISOR_NONE && kernel == KERNEL_RUNNING &&
+	            cell == KERNEL_RUNNING && hangs ->
 		lost(); UNLESS_KILLED }
 	:: atomic { restart_scheduled && !job -> restart_now(); UNLESS_KILLED }
 	:: atomic { stop_message ->
@@ -971,13 +1005,16 @@ end:	do
 	:: atomic { lease == GONE && !stop_message && !in_bus -> lose(); UNLESS_KILLED }
 	:: atomic { in_bus -> in_bus = false }
 	:: atomic { unsent && IS_ALIVE(lease) && len(news[lease]) < NEWS_MAX -> send_state() }
-	:: atomic { call[UNIT_RUN] == CALLED -> call[UNIT_RUN] = WAITS; run_supervise(UNIT_RUN, wants_start[UNIT_RUN]); UNLESS_KILLED }
+	:: atomic { call[UNIT_RUN] == CALLED ->
+		call[UNIT_RUN] = WAITS; run_supervise(UNIT_RUN, wants_start[UNIT_RUN]);
+		UNLESS_KILLED }
 #if STRAYS
-	:: atomic { call[STRAY_RUN] == CALLED -> call[STRAY_RUN] = WAITS; run_supervise(STRAY_RUN, wants_start[STRAY_RUN]); UNLESS_KILLED }
+	:: atomic { call[STRAY_RUN] == CALLED ->
+		call[STRAY_RUN] = WAITS; run_supervise(STRAY_RUN, wants_start[STRAY_RUN]);
+		UNLESS_KILLED }
 #endif
 #ifndef BUG_LEAVES_ORPHANS
-	:: atomic { left_by_unit && !job && verdict == BUS_ORPHAN_WAIT && (unit == INACTIVE || unit == FAILED_SIGNAL || unit == FAILED_EXIT_CODE) ->
-		bus_orphan_judge() }
+	:: atomic { left_by_unit && !job && verdict == BUS_ORPHAN_WAIT && UNIT_RESTS -> bus_orphan_judge() }
 #endif
 	:: atomic { verdict != BUS_ORPHAN_WAIT -> conclude(); UNLESS_KILLED }
 	:: atomic { start_call -> start_call = false; action_start(CELL_SUPERVISOR_CELLD, NOBODY); UNLESS_KILLED }
@@ -991,7 +1028,7 @@ killed:	atomic { forget(); dying = false };
 	goto down
 }
 
-/* -- Bus ------------------------------------------------------------------------------------------------------------ */
+/* -- Bus --------------------------------------------------------------------------------------------------------- */
 
 inline lose_news(id)
 {
@@ -1032,7 +1069,7 @@ inline lose_call(id)
 	fi
 }
 
-/* It is killed, and comes back: what it carries is lost. celld forgets its callers, but may be at work for them before. */
+/* It is killed and comes back: what it carries is lost. celld forgets its callers, but may act for them before. */
 active proctype bus()
 {
 	bool forgotten;
@@ -1054,7 +1091,7 @@ end:	do
 	od
 }
 
-/* -- Supervisors ---------------------------------------------------------------------------------------------------- */
+/* -- Supervisors ------------------------------------------------------------------------------------------------- */
 
 inline die(how)
 {
@@ -1113,7 +1150,7 @@ end:	do
 dead:	atomic { die(how); how = NOT_EXITED; goto end }
 }
 
-/* -- Properties ----------------------------------------------------------------------------------------------------- */
+/* -- Properties -------------------------------------------------------------------------------------------------- */
 
 #define ONLY_UNITS (STRAYS + DIRECT_STARTS == 0)
 #define MAY_BE_ABANDONED (STRAYS * SUPERVISOR_KILLS > 0) /* who runs supervisors by hand may kill them */
@@ -1137,12 +1174,12 @@ inline assert_rest()
 	       (supervisor == CELL_SUPERVISOR_UNIT && IS_ALIVE(lease) && has_lease[lease]));
 	assert(cell != ABSENT || state == CELL_DEFINED || state == CELL_FAILED);
 	/* The unit tells the same. */
-	assert(unit == INACTIVE || unit == ACTIVE || unit == FAILED_EXIT_CODE || unit == FAILED_SIGNAL);
+	assert(unit == ACTIVE || UNIT_RESTS);
 	assert((unit == ACTIVE) == (cell == KERNEL_RUNNING && lease == UNIT_RUN));
 	assert(unit != ACTIVE || ready[UNIT_RUN])
 }
 
-/* -- systemd and the user ------------------------------------------------------------------------------------------- */
+/* -- systemd and the user ---------------------------------------------------------------------------------------- */
 
 inline spawn(self)
 {
@@ -1159,6 +1196,7 @@ end:	do
 		exited[UNIT_RUN] = NOT_EXITED;
 		if
 		:: unit == DEACTIVATING || unit == ACTIVE -> unit = INACTIVE; assert_given_back()
+		:: unit == DEACTIVATING -> unit = FAILED_SIGNAL; assert_given_back() /* the time to start was up: timeout */
 		:: unit == ACTIVATING -> unit = FAILED_EXIT_CODE /* Result=protocol */
 		fi }
 	:: atomic { exited[UNIT_RUN] == EXITED_BADLY -> exited[UNIT_RUN] = NOT_EXITED; unit = FAILED_EXIT_CODE }
@@ -1178,20 +1216,23 @@ end:	do
 active proctype user()
 {
 end:	do
-	:: atomic { user_actions > 0 && (unit == INACTIVE || unit == FAILED_SIGNAL || unit == FAILED_EXIT_CODE) && exited[UNIT_RUN] == NOT_EXITED ->
+	:: atomic { user_actions > 0 && UNIT_RESTS && exited[UNIT_RUN] == NOT_EXITED ->
 		user_actions--; unit = ACTIVATING; spawn(UNIT_RUN) }
 	:: atomic { user_actions > 0 && (unit == ACTIVATING || unit == ACTIVE) -> user_actions--; unit = DEACTIVATING }
 	:: atomic { user_actions > 0 && unit == AUTO_RESTART -> user_actions--; unit = INACTIVE }
 	:: atomic { user_actions > 0 && is_up && IS_UP && !restart_call -> user_actions--; restart_call = true }
-	:: atomic { user_actions > 0 && is_up && kernel != ABSENT && !stop_call -> user_actions--; stop_call = true }
+	:: atomic { user_actions > 0 && is_up && (kernel != ABSENT || IS_UP) && !stop_call ->
+		user_actions--; stop_call = true }
 	:: atomic { direct_starts > 0 && is_up && !start_call -> direct_starts--; start_call = true }
 #if STRAYS
 	:: atomic { strays > 0 && !alive[STRAY_RUN] && exited[STRAY_RUN] == NOT_EXITED -> strays--; spawn(STRAY_RUN) }
 #endif
 	/* From now on nothing happens that need not. */
-	:: atomic { user_actions + inmate_faults + worker_faults + celld_kills + supervisor_kills + bus_kills + strays + direct_starts > 0 ->
-		user_actions = 0; inmate_faults = 0; worker_faults = 0; celld_kills = 0; supervisor_kills = 0; bus_kills = 0;
-		strays = 0; direct_starts = 0 }
+	:: atomic { user_actions + inmate_faults + worker_faults + worker_kills + celld_kills + supervisor_kills + bus_kills +
+	            others + strays + direct_starts > 0 ->
+		user_actions = 0; inmate_faults = 0; worker_faults = 0; worker_kills = 0; celld_kills = 0;
+		supervisor_kills = 0; bus_kills = 0;
+		others = 0; strays = 0; direct_starts = 0 }
 	od
 }
 

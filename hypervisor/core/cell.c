@@ -467,6 +467,7 @@ int cell_set_loadable(u32 id, bool force)
 	order_cpus(cell, false);
 	if (!cell->loadable) {
 		cell_set_state(cell, CELL_STATE_SHUT_DOWN);
+		arch_cell_reset(cell); /* before root gets memory that a device may write */
 		control_suspend(&root_cell);
 		memory_give(cell, true);
 		flush_root();
@@ -496,6 +497,7 @@ int cell_start(u32 id, bool force)
 	fill_comm(cell);
 	if (cell->console)
 		cell->console->start = cell->console->tail;
+	arch_cell_reset(cell);
 	order_cpus(cell, true);
 	event_cell(HV_EVENT_STARTED, cell); /* before anything that the cell may do */
 	print("cell %s: started\n", cell->name);
@@ -526,6 +528,7 @@ int cell_destroy(u32 id, bool force)
 	cell_set_state(cell, CELL_STATE_SHUT_DOWN);
 	keep_console(cell);
 	event_cell(HV_EVENT_DESTROYED, cell);
+	arch_cell_reset(cell);
 	order_cpus(cell, false);
 
 	control_suspend(&root_cell);

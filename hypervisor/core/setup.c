@@ -69,13 +69,18 @@ static int setup_this(unsigned int cpu_id)
 
 int setup_cpu(unsigned int cpu_id)
 {
+	bool first;
+
 	spin_lock(&setup_lock);
-	if (!first_done) {
-		first_done = true;
+	first = !first_done;
+	first_done = true;
+	if (first)
 		setup_error = setup_first();
-	}
 	if (!setup_error)
 		setup_error = setup_this(cpu_id);
+	/* What looks at hardware does so on our own page tables, which are loaded now. */
+	if (!setup_error && first)
+		setup_error = arch_init_devices();
 	WRITE_ONCE(ready_cpus, ready_cpus + 1);
 	if (ready_cpus == image_header.online_cpus)
 		print(setup_error ? "setup failed: %d\n" : "all CPUs are in: %d\n", setup_error);

@@ -443,6 +443,24 @@ static void test_name_is_terminated(void **state)
 	fake_state_check(&at_start);
 }
 
+/* Devices stop before root or anybody gets memory that they may write. */
+static void test_devices_are_reset(void **state)
+{
+	(void)state;
+	boot();
+	assert_int_equal(fake_create(&rtos), 0);
+	assert_int_equal(fake.resets, 0);
+	assert_int_equal(start(0), 0);
+	assert_int_equal(fake.resets, 1);
+	assert_int_equal(set_loadable(CELL_HC_FORCE), 0);
+	assert_int_equal(fake.resets, 2);
+	assert_int_equal(set_loadable(0), 0); /* it is already */
+	assert_int_equal(fake.resets, 2);
+	assert_int_equal(start(0), 0);
+	assert_int_equal(destroy(CELL_HC_FORCE), 0);
+	assert_int_equal(fake.resets, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -459,6 +477,7 @@ int main(void)
 		FAKE_TEST(test_no_huge_pages),
 		FAKE_TEST(test_configuration_anywhere),
 		FAKE_TEST(test_name_is_terminated),
+		FAKE_TEST(test_devices_are_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,7 @@ struct fake {
 	int cell_init_error;		   /**< arch_cell_init() of a cell that is not root refuses with this */
 	void (*on_temp_map)(paddr_t page); /**< called by arch_temp_map(): another CPU is fast just now */
 	u32 irqs, irq_apic_id, irq_vector; /**< arch_raise_irq(): calls, last arguments */
-	u32 takes, gives;		   /**< arch_cell_take() and arch_cell_give() */
+	u32 takes, gives, resets;	   /**< arch_cell_take(), arch_cell_give(), arch_cell_reset() */
 	u32 cells;			   /**< arch_cell_init() less arch_cell_exit() */
 };
 

@@ -152,6 +152,11 @@ int arch_init_root(void)
 	return err;
 }
 
+int arch_init_devices(void)
+{
+	return 0;
+}
+
 /* --- resources of cells --- */
 
 int arch_cell_init(struct cell *cell)
@@ -196,6 +201,12 @@ void arch_cell_give(const struct cell *cell)
 	check_suspended(&root_cell);
 	check_suspended(cell);
 	fake.gives++;
+}
+
+void arch_cell_reset(const struct cell *cell)
+{
+	check_suspended(cell);
+	fake.resets++;
 }
 
 void arch_cell_fill_comm(const struct cell *cell, struct cell_comm *comm)

@@ -131,6 +131,11 @@ static u32 own_ldr(const struct pcpu *cpu)
 	return cpu->id < 8 ? 1U << (24 + cpu->id) : 0;
 }
 
+u32 apic_logical_id(const struct pcpu *cpu)
+{
+	return x2apic ? 0 : own_ldr(cpu) >> 24;
+}
+
 int apic_init_cpu(struct pcpu *cpu)
 {
 	u32 id = reg_read(APIC_ID), ldr;

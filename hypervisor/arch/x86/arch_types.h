@@ -11,11 +11,14 @@
 #define ARCH_REMAP_PAGES 131072 /**< window for device mappings */
 
 struct vcpu_regs;
+struct ioapic_view;
 
-/** struct arch_cell - ports of a cell */
+/** struct arch_cell - ports and interrupt lines of a cell */
 struct arch_cell {
-	u8 *io_bitmap;	 /**< three pages; bit set: trapped */
-	u32 pci_address; /**< latch of config mechanism 1, port 0xcf8 */
+	u8 *io_bitmap;		     /**< three pages; bit set: trapped */
+	u32 pci_address;	     /**< latch of config mechanism 1, port 0xcf8 */
+	struct ioapic_view *ioapics; /**< what it has of each IOAPIC */
+	u32 num_ioapics, ioapic_pages;
 };
 
 /** struct tss64 - AMD APM vol.2 12.2.5 "64-bit Task State Segment" */

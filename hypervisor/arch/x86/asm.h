@@ -89,6 +89,16 @@ static inline u8 port_read8(u16 port)
 	return value;
 }
 
+static inline u32 mmio_read32(const volatile void *reg)
+{
+	return *(const volatile u32 *)reg;
+}
+
+static inline void mmio_write32(volatile void *reg, u32 value)
+{
+	*(volatile u32 *)reg = value;
+}
+
 static inline void tlb_flush_page(const void *virt)
 {
 	asm volatile("invlpg (%0)" : : "r"(virt) : "memory");

@@ -8,6 +8,7 @@
 #include "apic.h"
 #include "asm.h"
 #include "host.h"
+#include "ioapic.h"
 #include "ports.h"
 #include "vcpu.h"
 
@@ -48,7 +49,7 @@ static int show_ring(const void *ring, u64 size)
 	return paging_map(&root_cell.stage2, phys, phys, PAGE_ALIGN(size), ACCESS_READ, false);
 }
 
-/* Root reads zeros where we are, but for the rings; and its writes to the local APIC come to us. */
+/* Root reads zeros where we are, but for the rings. */
 int arch_init_root(void)
 {
 	paddr_t start = host_memory_phys();
@@ -61,6 +62,11 @@ int arch_init_root(void)
 	if (!err)
 		err = show_ring(&event_ring, sizeof(event_ring));
 	return err;
+}
+
+int arch_init_devices(void)
+{
+	return ioapic_init();
 }
 
 const char *arch_reserved(paddr_t start, u64 size)
@@ -91,22 +97,34 @@ int arch_cell_init(struct cell *cell)
 {
 	int err = apic_init_cell(cell);
 
-	return err ? err : ports_init(cell);
+	if (!err)
+		err = ports_init(cell);
+	if (!err && cell != &root_cell)
+		err = ioapic_init_cell(cell);
+	return err;
 }
 
 void arch_cell_exit(struct cell *cell)
 {
+	ioapic_exit_cell(cell);
 	ports_exit(cell);
 }
 
 void arch_cell_take(const struct cell *cell)
 {
 	ports_take(cell);
+	ioapic_take(cell);
 }
 
 void arch_cell_give(const struct cell *cell)
 {
+	ioapic_give(cell);
 	ports_give(cell);
+}
+
+void arch_cell_reset(const struct cell *cell)
+{
+	ioapic_reset(cell);
 }
 
 void arch_cell_fill_comm(const struct cell *cell, struct cell_comm *comm)

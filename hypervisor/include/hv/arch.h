@@ -23,6 +23,8 @@ void arch_console_putc(char c);
 int arch_init(void);
 /** arch_init_root() - what needs the root cell: hide hypervisor memory, trap what must be trapped; first CPU */
 int arch_init_root(void);
+/** arch_init_devices() - interrupt controllers that root shares with cells; first CPU, behind its arch_init_cpu() */
+int arch_init_devices(void);
 /** arch_init_cpu() - all that a CPU needs before it can enter its guest; each CPU, one after the other. 0 or -errno */
 int arch_init_cpu(struct pcpu *cpu);
 
@@ -32,8 +34,10 @@ int arch_cell_init(struct cell *cell);
 void arch_cell_exit(struct cell *cell);
 /** arch_cell_take() - move ports and other resources from root to the cell; all CPUs suspended */
 void arch_cell_take(const struct cell *cell);
-/** arch_cell_give() - and back, what root's configuration lists */
+/** arch_cell_give() - and back, what root's configuration lists; after arch_cell_reset() */
 void arch_cell_give(const struct cell *cell);
+/** arch_cell_reset() - devices and interrupt lines of the cell as after power-on; its CPUs suspended */
+void arch_cell_reset(const struct cell *cell);
 /** arch_cell_fill_comm() - fill the architecture's part of the communication page */
 void arch_cell_fill_comm(const struct cell *cell, struct cell_comm *comm);
 

@@ -9,6 +9,7 @@
 #include <hv/arch.h>
 #include <hv/control.h>
 #include <hv/memory.h>
+#include <hv/pci.h>
 #include <hv/pool.h>
 #include <hv/print.h>
 #include <hv/string.h>
@@ -170,6 +171,13 @@ static void order_cpus(const struct cell *cell, bool start)
 	}
 }
 
+/* No device and no line of the cell interrupts or accesses memory. Its CPUs are suspended. */
+static void reset_devices(const struct cell *cell)
+{
+	pci_reset(cell);
+	arch_cell_reset(cell);
+}
+
 /* Root's stage-2 changed: every root CPU, this one too, must not use what it cached. */
 static void flush_root(void)
 {
@@ -323,6 +331,8 @@ static int prepare(struct cell *cell)
 		err = memory_map_regions(cell);
 	if (!err)
 		err = arch_cell_init(cell);
+	if (!err)
+		err = pci_init_cell(cell);
 	if (err)
 		return err;
 	err = memory_split_root(cell);
@@ -400,6 +410,7 @@ static void commit_create(struct cell *cell)
 	move_cpus(&cell->cpus, &root_cell, cell);
 	memory_take(cell, false);
 	arch_cell_take(cell);
+	pci_take(cell);
 	show_pages(cell, true);
 	order_cpus(cell, false);
 	flush_root();
@@ -467,7 +478,7 @@ int cell_set_loadable(u32 id, bool force)
 	order_cpus(cell, false);
 	if (!cell->loadable) {
 		cell_set_state(cell, CELL_STATE_SHUT_DOWN);
-		arch_cell_reset(cell); /* before root gets memory that a device may write */
+		reset_devices(cell); /* before root gets memory that one may write */
 		control_suspend(&root_cell);
 		memory_give(cell, true);
 		flush_root();
@@ -497,7 +508,7 @@ int cell_start(u32 id, bool force)
 	fill_comm(cell);
 	if (cell->console)
 		cell->console->start = cell->console->tail;
-	arch_cell_reset(cell);
+	reset_devices(cell);
 	order_cpus(cell, true);
 	event_cell(HV_EVENT_STARTED, cell); /* before anything that the cell may do */
 	print("cell %s: started\n", cell->name);
@@ -528,7 +539,7 @@ int cell_destroy(u32 id, bool force)
 	cell_set_state(cell, CELL_STATE_SHUT_DOWN);
 	keep_console(cell);
 	event_cell(HV_EVENT_DESTROYED, cell);
-	arch_cell_reset(cell);
+	reset_devices(cell);
 	order_cpus(cell, false);
 
 	control_suspend(&root_cell);
@@ -543,6 +554,7 @@ int cell_destroy(u32 id, bool force)
 	move_cpus(&cpus, cell, &root_cell);
 	memory_give(cell, false);
 	arch_cell_give(cell);
+	pci_give(cell);
 	show_pages(cell, false);
 	memory_merge_root(cell);
 	flush_root();

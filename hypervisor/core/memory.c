@@ -6,6 +6,7 @@
  */
 #include <hv/arch.h>
 #include <hv/memory.h>
+#include <hv/pci.h>
 #include <hv/print.h>
 #include <hv/string.h>
 
@@ -127,7 +128,7 @@ static int check_region(const struct cell_config *config, const struct cell_memo
 	    (!mem_is_subpage(mem) && start & ~PAGE_MASK))
 		return refuse(-EINVAL, "cell %s: memory region %u (0x%llx+0x%llx): bad range", config->name, index,
 			      start, size);
-	reserved = arch_reserved(start, size);
+	reserved = pci_reserved(start, size) ? "MSI-X table of a PCI device" : arch_reserved(start, size);
 	if (reserved)
 		return refuse(-EBUSY, "cell %s: memory region %u (0x%llx+0x%llx): touches the %s", config->name, index,
 			      start, size, reserved);

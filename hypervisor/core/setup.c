@@ -8,6 +8,7 @@
 #include <hv/arch.h>
 #include <hv/control.h>
 #include <hv/lock.h>
+#include <hv/pci.h>
 #include <hv/pool.h>
 #include <hv/print.h>
 
@@ -67,6 +68,14 @@ static int setup_this(unsigned int cpu_id)
 	return arch_init_cpu(cpu);
 }
 
+/* What looks at hardware does so on our own page tables, which setup_this() has loaded. */
+static int setup_devices(void)
+{
+	int err = arch_init_devices();
+
+	return err ? err : pci_init();
+}
+
 int setup_cpu(unsigned int cpu_id)
 {
 	bool first;
@@ -78,9 +87,8 @@ int setup_cpu(unsigned int cpu_id)
 		setup_error = setup_first();
 	if (!setup_error)
 		setup_error = setup_this(cpu_id);
-	/* What looks at hardware does so on our own page tables, which are loaded now. */
 	if (!setup_error && first)
-		setup_error = arch_init_devices();
+		setup_error = setup_devices();
 	WRITE_ONCE(ready_cpus, ready_cpus + 1);
 	if (ready_cpus == image_header.online_cpus)
 		print(setup_error ? "setup failed: %d\n" : "all CPUs are in: %d\n", setup_error);

@@ -19,6 +19,13 @@ const struct fake_config fake_root = {
 	.num_memory = ARRAY_SIZE(root_memory),
 };
 
+static u8 *append(u8 *to, const void *array, u64 bytes)
+{
+	if (bytes)
+		memcpy(to, array, bytes);
+	return to + bytes;
+}
+
 u64 fake_config_write(const struct fake_config *config, void *to)
 {
 	u32 set_bytes = config->cpu_set_bytes ? config->cpu_set_bytes : sizeof(config->cpus);
@@ -29,6 +36,8 @@ u64 fake_config_write(const struct fake_config *config, void *to)
 		.flags = config->flags,
 		.cpu_set_size = set_bytes,
 		.num_memory_regions = config->num_memory,
+		.num_pci_devices = config->num_pci,
+		.num_pci_caps = config->num_caps,
 		.cpu_reset_address = config->reset,
 	};
 	u8 *p = to;
@@ -42,8 +51,9 @@ u64 fake_config_write(const struct fake_config *config, void *to)
 	if (config->high_cpu)
 		p[config->high_cpu / 8] |= 1 << config->high_cpu % 8;
 	p += set_bytes;
-	if (config->num_memory)
-		memcpy(p, config->memory, config->num_memory * sizeof(*config->memory));
+	p = append(p, config->memory, config->num_memory * sizeof(*config->memory));
+	p = append(p, config->pci, config->num_pci * sizeof(*config->pci));
+	append(p, config->caps, config->num_caps * sizeof(*config->caps));
 	return cell_config_size(&header);
 }
 
@@ -69,7 +79,7 @@ int fake_boot(const struct fake_config *root)
 		.revision = CELL_CONFIG_REVISION,
 		.hypervisor_memory = { .phys_start = FAKE_HV_START, .size = fake.hv_bytes },
 		.debug_console = { .type = CELL_CONSOLE_8250 },
-		.mmconfig_base = 0xe0000000,
+		.mmconfig_base = FAKE_MMCONFIG,
 	};
 	fake_config_write(&all, &system->root_cell);
 

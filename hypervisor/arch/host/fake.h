@@ -31,6 +31,7 @@ struct fake {
 	unsigned int max_leaf;		   /**< of the stage-2 format */
 	int cell_init_error;		   /**< arch_cell_init() of a cell that is not root refuses with this */
 	void (*on_temp_map)(paddr_t page); /**< called by arch_temp_map(): another CPU is fast just now */
+	void (*on_pci_write)(u16 bdf);	   /**< called behind each write to configuration space */
 	u32 irqs, irq_apic_id, irq_vector; /**< arch_raise_irq(): calls, last arguments */
 	u32 takes, gives, resets;	   /**< arch_cell_take(), arch_cell_give(), arch_cell_reset() */
 	u32 cells;			   /**< arch_cell_init() less arch_cell_exit() */
@@ -55,6 +56,17 @@ void fake_power_on(void);
 /** fake_console() - what the UART got since fake_power_on() or the last fake_console_clear() */
 const char *fake_console(void);
 void fake_console_clear(void);
+
+/* --- pci.c --- */
+
+#define FAKE_FUNCTIONS 8 /**< on bus 0 */
+#define FAKE_MMCONFIG 0xe0000000UL
+
+/** fake_pci() - registers of a function, plain memory */
+u8 *fake_pci(u16 bdf, u16 reg);
+
+/** fake_message() - address of a message to a set of CPUs, in this machine's format */
+#define fake_message(cpus) (0xfa000000U | (cpus))
 
 /* --- pool-watch.c --- */
 
@@ -96,6 +108,10 @@ struct fake_config {
 	u32 cpu_set_bytes; /**< 0: 8 */
 	const struct cell_memory *memory;
 	u32 num_memory;
+	const struct cell_pci_device *pci;
+	u32 num_pci;
+	const struct cell_pci_cap *caps;
+	u32 num_caps;
 	u64 reset;
 };
 

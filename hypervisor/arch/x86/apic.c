@@ -131,9 +131,21 @@ static u32 own_ldr(const struct pcpu *cpu)
 	return cpu->id < 8 ? 1U << (24 + cpu->id) : 0;
 }
 
-u32 apic_logical_id(const struct pcpu *cpu)
+bool apic_narrow(const struct cell *cell, bool logical, u32 *dest)
 {
-	return x2apic ? 0 : own_ldr(cpu) >> 24;
+	unsigned int id;
+	u32 mask = 0;
+
+	for_each_cpu (id, &cell->cpus) {
+		const struct pcpu *cpu = pcpu_of(id);
+
+		if (!logical && *dest == cpu->arch.apic_id)
+			return true;
+		mask |= x2apic ? 0 : own_ldr(cpu) >> 24;
+	}
+	if (logical)
+		*dest &= mask;
+	return logical && *dest;
 }
 
 int apic_init_cpu(struct pcpu *cpu)

@@ -44,8 +44,13 @@ int apic_init_cpu(struct pcpu *cpu);
 int apic_init_cell(struct cell *cell);
 bool apic_x2apic(void); /**< the machine runs x2APIC */
 
-/** apic_logical_id() - bit of a CPU in 8-bit logical destinations; 0 if it has none, as under x2APIC */
-u32 apic_logical_id(const struct pcpu *cpu);
+/**
+ * apic_narrow() - leave only a cell's CPUs in the 8-bit destination of a device's interrupt
+ * @dest: APIC ID, or a mask of CPUs if @logical; there are no masks under x2APIC
+ *
+ * Return: false if none is left.
+ */
+bool apic_narrow(const struct cell *cell, bool logical, u32 *dest);
 
 /** apic_send_nmi(), apic_send_irq() - from this CPU; ICR high of the guest is kept */
 void apic_send_nmi(u32 apic_id);

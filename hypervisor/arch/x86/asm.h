@@ -76,17 +76,35 @@ DEFINE_CR(3)
 DEFINE_CR(4)
 #undef DEFINE_CR
 
-static inline void port_write8(u16 port, u8 value)
+#define DEFINE_PORT(bits, suffix)                                                \
+	static inline void port_write##bits(u16 port, u##bits value)             \
+	{                                                                        \
+		asm volatile("out" suffix " %0, %1" : : "a"(value), "Nd"(port)); \
+	}                                                                        \
+	static inline u##bits port_read##bits(u16 port)                          \
+	{                                                                        \
+		u##bits value;                                                   \
+		asm volatile("in" suffix " %1, %0" : "=a"(value) : "Nd"(port));  \
+		return value;                                                    \
+	}
+DEFINE_PORT(8, "b")
+DEFINE_PORT(16, "w")
+DEFINE_PORT(32, "l")
+#undef DEFINE_PORT
+
+static inline u32 port_read(u16 port, u8 size)
 {
-	asm volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+	return size == 1 ? port_read8(port) : size == 2 ? port_read16(port) : port_read32(port);
 }
 
-static inline u8 port_read8(u16 port)
+static inline void port_write(u16 port, u8 size, u32 value)
 {
-	u8 value;
-
-	asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
+	if (size == 1)
+		port_write8(port, value);
+	else if (size == 2)
+		port_write16(port, value);
+	else
+		port_write32(port, value);
 }
 
 static inline u32 mmio_read32(const volatile void *reg)

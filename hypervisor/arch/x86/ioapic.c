@@ -114,19 +114,8 @@ static void entry_write(const struct chip *c, u32 pin, u64 entry)
 /* Can the entry reach a CPU of the cell? *ret_dest: its destination without those that are not the cell's. */
 static bool reaches(const struct cell *cell, u64 entry, u32 *ret_dest)
 {
-	u32 dest = ENTRY_DEST(entry), logical = 0;
-	unsigned int id;
-
-	*ret_dest = dest;
-	for_each_cpu (id, &cell->cpus) {
-		if (!(entry & ENTRY_LOGICAL) && dest == pcpu_of(id)->arch.apic_id)
-			return true;
-		logical |= apic_logical_id(pcpu_of(id));
-	}
-	if (!(entry & ENTRY_LOGICAL))
-		return false;
-	*ret_dest = dest & logical;
-	return *ret_dest;
+	*ret_dest = ENTRY_DEST(entry);
+	return apic_narrow(cell, entry & ENTRY_LOGICAL, ret_dest);
 }
 
 /* May a cell's entry be written to the chip as it is? */

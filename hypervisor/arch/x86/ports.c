@@ -2,6 +2,7 @@
 /* I/O ports: the permission maps of root and cells, and the few ports that are moderated. */
 #include <image.h>
 #include <hv/arch.h>
+#include <hv/pci.h>
 #include <hv/pool.h>
 #include <hv/print.h>
 #include <hv/string.h>
@@ -90,6 +91,9 @@ int ports_init(struct cell *cell)
 		trap_ports(bitmap, PORT_KBD, 1, true);
 		trap_ports(bitmap, PORT_POST, 1, true);
 		trap_ports(bitmap, PORT_PCI_ADDRESS, 8, true);
+	} else if (cell->config->num_pci_devices) {
+		trap_ports(bitmap, PORT_PCI_ADDRESS, 1, true);
+		trap_ports(bitmap, PORT_PCI_DATA, 4, true);
 	}
 	return 0;
 }
@@ -128,19 +132,44 @@ static void set_result(struct vcpu_regs *regs, u8 size, u32 value)
 		regs->rax = (regs->rax & ~((1UL << size * 8) - 1)) | (value & ((1UL << size * 8) - 1));
 }
 
-/* Config mechanism 1 without a device behind it: reads all ones (abi 4.9). */
+static u64 operand_bits(u8 size)
+{
+	return (1UL << size * 8) - 1;
+}
+
+/*
+ * Config mechanism 1 (PCI Local Bus Specification 3.0, 3.2.2.3.2). Whatever is not 32 bits wide at its first port is
+ * other registers of a PC: root's, if the ports are.
+ */
 static bool pci_port(struct pcpu *cpu, struct vcpu_regs *regs, const struct port_access *io)
 {
+	u32 *address = &cpu->cell->arch.pci_address, value = regs->rax & operand_bits(io->size);
+	u16 bdf = *address >> 8, reg = (*address & 0xfc) | (io->port & 3);
+
 	if (io->port == PORT_PCI_ADDRESS && io->size == 4) {
 		if (io->in)
-			regs->rax = cpu->cell->arch.pci_address;
+			regs->rax = *address;
 		else
-			cpu->cell->arch.pci_address = (u32)regs->rax;
+			*address = value;
 		return true;
 	}
-	if (io->port < PORT_PCI_DATA || !io->in)
+	if (io->port < PORT_PCI_DATA || (io->port & 3) + io->size > 4)
 		return false;
-	set_result(regs, io->size, 0xffffffffU);
+	if (!io->in)
+		return pci_write(cpu->cell, bdf, reg, io->size, value);
+	set_result(regs, io->size, pci_read(cpu->cell, bdf, reg, io->size));
+	return true;
+}
+
+/* Root's ports around the two of PCI, which an access to the first of them would also have reached. */
+static bool root_port(struct vcpu_regs *regs, const struct port_access *io)
+{
+	if (io->port != PORT_PCI_ADDRESS || io->size == 4)
+		return false;
+	if (io->in)
+		set_result(regs, io->size, port_read(io->port, io->size));
+	else
+		port_write(io->port, io->size, (u32)regs->rax);
 	return true;
 }
 
@@ -169,9 +198,11 @@ bool handle_port(struct pcpu *cpu, struct vcpu_regs *regs, const struct port_acc
 			return true;
 		if (io->port == PORT_KBD && kbd_port(cpu, regs, io))
 			return true;
-		if (io->port >= PORT_PCI_ADDRESS && io->port < PORT_PCI_DATA + 4 && pci_port(cpu, regs, io))
-			return true;
 	}
+	if (!io->string && io->port >= PORT_PCI_ADDRESS && io->port < PORT_PCI_DATA + 4 &&
+	    (cpu->cell != &root_cell || config_has_port(root_cell.config, io->port)) &&
+	    (pci_port(cpu, regs, io) || (cpu->cell == &root_cell && root_port(regs, io))))
+		return true;
 	*v = (struct violation){ HV_CAUSE_PIO, io->size | (io->in ? 0 : HV_EVENT_WRITE), io->port,
 				 io->in ? "read of a port" : "write to a port" };
 	return false;

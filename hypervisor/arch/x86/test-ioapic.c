@@ -117,9 +117,11 @@ struct pcpu *pcpu_of(unsigned int cpu)
 	return &cpus[cpu];
 }
 
-u32 apic_logical_id(const struct pcpu *cpu)
+bool apic_narrow(const struct cell *c, bool logical, u32 *dest)
 {
-	return x2apic ? 0 : 1U << cpu->id;
+	if (logical)
+		*dest &= x2apic ? 0 : c->cpus.bits[0];
+	return logical ? *dest : *dest - APIC_ID_OF(0) < 4 && cpu_set_has(&c->cpus, *dest - APIC_ID_OF(0));
 }
 
 void *host_map_device(paddr_t phys, u64 size)

@@ -13,13 +13,19 @@
 #include <cmocka.h>
 #define port_read8 native_port_read8
 #define port_write8 native_port_write8
+#define port_read native_port_read
+#define port_write native_port_write
 #include "asm.h"
 #undef port_read8
 #undef port_write8
+#undef port_read
+#undef port_write
 #include <hv/types.h>
 
 static u8 port_read8(u16 port);
 static void port_write8(u16 port, u8 value);
+static u32 port_read(u16 port, u8 size);
+static void port_write(u16 port, u8 size, u32 value);
 
 #include "ports.c"
 
@@ -51,6 +57,32 @@ static void port_write8(u16 port, u8 value)
 {
 	assert_int_equal(port, PORT_KBD);
 	written = value;
+}
+
+static u32 port_read(u16 port, u8 size)
+{
+	assert_int_equal(port, PORT_PCI_ADDRESS);
+	return 0x1234U >> (16 - size * 8);
+}
+
+static void port_write(u16 port, u8 size, u32 value)
+{
+	assert_int_equal(port, PORT_PCI_ADDRESS);
+	written = value & ((1U << size * 8) - 1);
+}
+
+/* Each register of each function holds where it is; function 3 may be written. */
+u32 pci_read(const struct cell *c, u16 bdf, u16 reg, u8 size)
+{
+	assert_true(c == &cell || c == &root_cell);
+	return (u32)bdf << 16 | reg << 8 | size;
+}
+
+bool pci_write(const struct cell *c, u16 bdf, u16 reg, u8 size, u32 value)
+{
+	(void)c, (void)size;
+	written = reg << 16 | value;
+	return bdf == 3;
 }
 
 void *pool_alloc(u32 pages)
@@ -207,20 +239,62 @@ static void test_keyboard_controller(void **state)
 	assert_false(port(PORT_KBD, 2, false, false));
 }
 
+static void select_register(u32 address)
+{
+	regs.rax = address;
+	assert_true(port(PORT_PCI_ADDRESS, 4, false, false));
+}
+
 static void test_config_mechanism_1(void **state)
 {
 	(void)state;
 	assert_int_equal(make_cell(0, NULL), 0);
-	regs.rax = 0x80001234;
-	assert_true(port(PORT_PCI_ADDRESS, 4, false, false));
+	select_register(0x80001234);
 	regs.rax = 0;
 	assert_true(port(PORT_PCI_ADDRESS, 4, true, false));
 	assert_int_equal(regs.rax, 0x80001234);
 	assert_false(port(PORT_PCI_ADDRESS, 1, true, false));
-	regs.rax = 0;
+	assert_false(port(PORT_PCI_ADDRESS + 1, 1, false, false)); /* resets a PC */
+	assert_false(port(PORT_PCI_ADDRESS + 2, 4, true, false));
+	assert_true(port(PORT_PCI_DATA, 4, true, false));
+	assert_int_equal(regs.rax, 0x00123404);
 	assert_true(port(PORT_PCI_DATA + 2, 2, true, false));
-	assert_int_equal(regs.rax, 0xffff);
+	assert_int_equal(regs.rax, 0x00123602);
+	assert_true(port(PORT_PCI_DATA + 3, 1, true, false));
+	assert_int_equal(regs.rax, 0x00123601);
+	assert_false(port(PORT_PCI_DATA + 3, 2, true, false));
+	assert_false(port(PORT_PCI_DATA + 2, 4, true, false));
+	assert_false(port(PORT_PCI_DATA, 4, true, true));
+	regs.rax = 0x11;
 	assert_false(port(PORT_PCI_DATA, 4, false, false));
+	select_register(0x00000310); /* the enable bit does not matter */
+	regs.rax = 0x11223344;
+	assert_true(port(PORT_PCI_DATA + 2, 2, false, false));
+	assert_int_equal(written, 0x123344);
+}
+
+/* Root's accesses come to us if its configuration lists functions; what else is at these ports it keeps. */
+static void test_config_mechanism_1_of_root(void **state)
+{
+	(void)state;
+	for (u32 number = PORT_PCI_ADDRESS; number < PORT_PCI_DATA + 4; number++)
+		assert_true(open_in(&root_cell, number));
+	ports_exit(&root_cell);
+	root_blob.header.num_pci_devices = 1;
+	assert_int_equal(ports_init(&root_cell), 0);
+	for (u32 number = PORT_PCI_ADDRESS; number < PORT_PCI_DATA + 4; number++)
+		assert_int_equal(open_in(&root_cell, number), number > PORT_PCI_ADDRESS && number < PORT_PCI_DATA);
+	root_blob.header.num_pci_devices = 0;
+	cpu.cell = &root_cell;
+	select_register(0x80000300);
+	regs.rax = 0;
+	assert_true(port(PORT_PCI_DATA, 4, true, false));
+	assert_int_equal(regs.rax, 0x00030004);
+	regs.rax = 0xffff;
+	assert_true(port(PORT_PCI_ADDRESS, 1, true, false));
+	assert_int_equal(regs.rax, 0xff12);
+	assert_true(port(PORT_PCI_ADDRESS, 2, false, false));
+	assert_int_equal(written, 0xff12);
 }
 
 int main(void)
@@ -233,6 +307,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_violations, boot, end),
 		cmocka_unit_test_setup_teardown(test_keyboard_controller, boot, end),
 		cmocka_unit_test_setup_teardown(test_config_mechanism_1, boot, end),
+		cmocka_unit_test_setup_teardown(test_config_mechanism_1_of_root, boot, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,6 +71,15 @@ void *arch_temp_map_device(paddr_t page);
 paddr_t arch_virt_to_phys(const void *virt);
 void *arch_phys_to_virt(paddr_t phys);
 
+/** arch_pci_read(), arch_pci_write() - configuration space of a function, within one aligned group of four bytes */
+u32 arch_pci_read(u16 bdf, u16 reg, u8 size);
+void arch_pci_write(u16 bdf, u16 reg, u8 size, u32 value);
+/**
+ * arch_msi_allowed() - may the message interrupt CPUs of a cell?
+ * @address: changed, for root, to what reaches no other cell's
+ */
+bool arch_msi_allowed(const struct cell *cell, u32 *address, u32 address_high, u32 data);
+
 /** arch_zero_page() - physical address of a page of zeros that root may see instead of ours */
 paddr_t arch_zero_page(void);
 /** arch_memory_base() - start of hypervisor memory */

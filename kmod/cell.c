@@ -82,6 +82,7 @@ static void cell_retire(struct kcell *kc)
 	kcell_withdraw(kc);
 	sysfs_cell_remove(kc);
 	cpumask_or(&hv.root->cpus, &hv.root->cpus, &kc->cpus);
+	pci_give(kc);
 	cpus_give(kc);
 	pr_info("cell %s destroyed\n", kcell_name(kc));
 	kobject_put(&kc->kobj);

@@ -2,8 +2,8 @@
 /*
  * Creation of cells.
  *
- * What a cell needs is taken in one order (number, CPUs, hypervisor, sysfs) and given back in reverse, at destruction
- * as well as when a step fails.
+ * What a cell needs is taken in one order (number, CPUs, PCI devices, hypervisor, sysfs) and given back in reverse, at
+ * destruction as well as when a step fails.
  */
 #include "kmod.h"
 
@@ -111,11 +111,14 @@ static int create_locked(struct kcell *kc)
 	err = cpus_take(kc);
 	if (err)
 		return err;
+	err = pci_take(kc);
+	if (err)
+		goto give_cpus;
 	refusals = event_refusals();
 	err = hypercall_cell_create(virt_to_phys(kc->config));
 	if (err) {
 		refused(err, refusals, "create", kcell_name(kc));
-		goto give_cpus;
+		goto give_pci;
 	}
 	err = sysfs_cell_add(kc);
 	if (err)
@@ -129,7 +132,9 @@ static int create_locked(struct kcell *kc)
 
 destroy:
 	if (WARN_ON(hypercall_cell(CELL_HC_CELL_DESTROY, kcell_id(kc), CELL_HC_FORCE)))
-		return err; /* it keeps its CPUs */
+		return err; /* it keeps its CPUs and devices */
+give_pci:
+	pci_give(kc);
 give_cpus:
 	cpus_give(kc);
 	return err;

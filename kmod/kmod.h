@@ -38,6 +38,8 @@ struct counter_dir {
 	const struct cpumask *cpus;
 };
 
+struct claim; /* pci.c */
+
 /** struct kcell - a cell, root included; lives as long as its kobject is referenced (by sysfs and by mappings) */
 struct kcell {
 	struct kobject kobj;	      /**< /sys/devices/jailhouse/cells/<id> */
@@ -50,8 +52,10 @@ struct kcell {
 	unsigned long comm_pfn;
 	unsigned long console_pfn; /**< console page, 0: none */
 	void *console_last;	   /**< a page for what it held at the end, or NULL */
-	u32 seen_state;		   /**< cells_lock: state word that user space was last told of */
-	u32 parked_cpu;		   /**< of regs, ~0: none; in event.c, as regs */
+	struct claim *claims;	   /**< hv_lock: PCI devices that Linux has lent */
+	u32 num_claims;
+	u32 seen_state; /**< cells_lock: state word that user space was last told of */
+	u32 parked_cpu; /**< of regs, ~0: none; in event.c, as regs */
 	u64 regs[ARRAY_SIZE(((struct hv_event *)0)->regs)];
 	bool gone; /**< cells_lock: mappings show what is left */
 	bool busy; /**< hv_lock: an operation on this cell is under way */
@@ -145,6 +149,12 @@ int cpus_init(void);
 void cpus_exit(void);
 int cpus_take(struct kcell *kc);
 void cpus_give(struct kcell *kc);
+
+/* pci.c: PCI devices between Linux and cells */
+int pci_init(void);
+void pci_exit(void);
+int pci_take(struct kcell *kc);
+void pci_give(struct kcell *kc);
 
 /* comm.c: communication pages */
 void comm_attach(struct kcell *kc);

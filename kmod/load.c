@@ -23,6 +23,9 @@ static int load_find(const struct kcell *kc, u64 target, u64 size, phys_addr_t *
 		if ((m->flags & (CELL_MEM_WRITE | CELL_MEM_LOADABLE | CELL_MEM_COMM_REGION)) !=
 		    (CELL_MEM_WRITE | CELL_MEM_LOADABLE))
 			continue;
+		/* A part of a page is forwarded access by access, and never root's while the cell has it. */
+		if (!PAGE_ALIGNED(m->virt_start | m->size))
+			continue;
 		if (target < m->virt_start || size > m->size || target - m->virt_start > m->size - size)
 			continue;
 		*phys = m->phys_start + (target - m->virt_start);

@@ -129,9 +129,12 @@ static int __init main_init(void)
 	err = cpus_init();
 	if (err)
 		goto exit_netlink;
-	err = register_reboot_notifier(&main_reboot_notifier);
+	err = pci_init();
 	if (err)
 		goto exit_cpus;
+	err = register_reboot_notifier(&main_reboot_notifier);
+	if (err)
+		goto exit_pci;
 	err = register_pm_notifier(&main_sleep_notifier);
 	if (err)
 		goto unregister_reboot;
@@ -144,6 +147,8 @@ unregister_sleep:
 	unregister_pm_notifier(&main_sleep_notifier);
 unregister_reboot:
 	unregister_reboot_notifier(&main_reboot_notifier);
+exit_pci:
+	pci_exit();
 exit_cpus:
 	cpus_exit();
 exit_netlink:
@@ -160,6 +165,7 @@ static void __exit main_exit(void)
 	unregister_pm_notifier(&main_sleep_notifier);
 	unregister_reboot_notifier(&main_reboot_notifier);
 	comm_exit();
+	pci_exit();
 	cpus_exit();
 	netlink_exit();
 	sysfs_exit();

@@ -119,6 +119,16 @@ journal_of() {
 	journalctl --no-pager --quiet --boot --output=cat --unit="$1"
 }
 
+# The end of the journal at this moment, for said_of.
+journal_cursor() {
+	journalctl --boot --no-pager --quiet --lines=0 --show-cursor | sed -n 's/^-- cursor: //p'
+}
+
+# said_of CELL: what the journal has on it since $cursor, every field.
+said_of() {
+	journalctl --boot --no-pager --quiet --after-cursor="$cursor" --output=json CELL_NAME="$1"
+}
+
 # cell_key KEYS: type at the UART of the cell (COM3, which is wired to COM4).
 cell_key() {
 	printf '%s' "$1" >/dev/ttyS3

@@ -41,6 +41,7 @@ def add_machine_options(parser):
     add('--reserve', metavar='SIZE$ADDR', default='82M$0x3a000000',
         help='RAM kept from Linux for hypervisor and cells, or none (%(default)s)')
     add('--append', metavar='ARGS', default='', help='more arguments for the kernel')
+    add('--device', metavar='DEVICE', action='append', default=[], help='one more device, as QEMU names it')
     add('--qemu', metavar='BIN', default='qemu-system-x86_64', help='emulator (%(default)s)')
 
 
@@ -109,6 +110,8 @@ class Machine:
                                            (4, 0x2e8, 5, f'socket,fd={line}')]:
             command += ['-chardev', f'{backend},id=com{number}',
                         '-device', f'isa-serial,chardev=com{number},iobase={port:#x},irq={irq}']
+        for device in options.device:
+            command += ['-device', device]
         if options.share:
             command += ['-virtfs', f'local,path={options.share},mount_tag=share,security_model=none,multidevs=remap']
         return command

@@ -34,6 +34,8 @@ class World:
 
     def start_all(self):
         self.bus = self.start_bus()
+        # Makes the state, so that the two that follow do not both begin with it.
+        self.sim('delay', 0)
         self.start('sim/celld-sim', 'run')
         self.celld = self.start_celld()
 

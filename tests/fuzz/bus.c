@@ -98,10 +98,10 @@ static void start_bus(void)
 		usleep(10000);
 }
 
-static void turn(void)
+static void turn(uint64_t wait_usec)
 {
 	assert(sd_event_get_state(celld.event) != SD_EVENT_FINISHED);
-	assert(sd_event_run(celld.event, 100 * USEC_PER_MSEC) >= 0);
+	assert(sd_event_run(celld.event, wait_usec) >= 0);
 }
 
 static void connect_as(sd_bus **ret, uid_t uid)
@@ -178,7 +178,7 @@ int LLVMFuzzerInitialize(_unused_ int *argc, _unused_ char ***argv)
 	assert(set_up(&celld) >= 0);
 	while (!celld.told_ready) {
 		assert(clock_monotonic() < end);
-		turn();
+		turn(100 * USEC_PER_MSEC);
 	}
 	start_others();
 	reconnect(&root);
@@ -253,7 +253,7 @@ static void settle(void)
 					on_pong, &pong, NULL) >= 0);
 	while (!pong || is_busy()) {
 		assert(clock_monotonic() < end);
-		turn();
+		turn(100 * USEC_PER_MSEC);
 	}
 }
 
@@ -307,7 +307,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)call(&in);
 		wait = fuzz_input_take(&in, 4);
 		if (wait == 1)
-			turn();
+			turn(0);
 		else if (wait > 1)
 			settle();
 	}

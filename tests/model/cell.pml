@@ -163,7 +163,6 @@ bool work_asks;   /* a running cell for its consent: only users do */
 bool work_undoes; /* a failure leaves nothing behind */
 byte work_step;
 bool work_done, work_failed, work_result; /* result: the failure ends a run */
-bool work_again;
 
 /* The state file. */
 mtype:cell_state saved_state = CELL_DEFINED;
@@ -224,8 +223,9 @@ inline step_create()
 
 inline step_load()
 {
-	/* Nobody but the user may take a running cell away, and whoever waits for a silent one. */
-	assert(cell != KERNEL_RUNNING || hangs || work_asks || work_again);
+	/* Nobody but the user may take a running cell away, and whoever waits for a silent one; or whose worker had started
+	   it and was lost. */
+	assert(cell != KERNEL_RUNNING || hangs || work_asks || WORKER_KILLS > 0);
 	if
 	:: cell == ABSENT -> work_failed = true; work_result = true
 	:: cell != ABSENT -> cell = KERNEL_SHUT_DOWN; hangs = false
@@ -268,7 +268,7 @@ end:	do
 #ifdef BUG_GIVES_WORK_UP
 		work_done = true; work_failed = true; work_result = true
 #else
-		work_done = false; work_again = true
+		work_done = false
 #endif
 		}
 	od
@@ -827,7 +827,7 @@ inline settle_stop()
 inline forget_work()
 {
 	work = CELL_OPERATION_NONE; work_step = 0; work_undoes = false; work_asks = false;
-	work_done = false; work_failed = false; work_result = false; work_again = false
+	work_done = false; work_failed = false; work_result = false
 }
 
 inline on_job_done()

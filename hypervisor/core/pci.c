@@ -4,8 +4,6 @@
  * PCI Local Bus Specification 3.0, chapter 6).
  *
  * Each function that root's configuration lists has one owner. Its BARs never move: owners see values of their own.
- * Messages are kept as the owner wrote them, and reach the hardware only while they name CPUs of the owner. Where a
- * function keeps them is its own word, not a configuration's.
  */
 #include <hv/arch.h>
 #include <hv/memory.h>
@@ -13,17 +11,11 @@
 #include <hv/pci.h>
 #include <hv/pool.h>
 #include <hv/print.h>
+#include "pci.h"
 
 #define TYPE_DEVICE 1
 #define TYPE_BRIDGE 2
-#define NUM_BARS 6
 
-#define REG_COMMAND 0x04
-#define COMMAND_DECODE 0x0003 /**< I/O or memory */
-#define COMMAND_MEMORY 0x0002
-#define COMMAND_NO_INTX 0x0400
-#define REG_STATUS 0x06
-#define STATUS_CAPS 0x0010
 #define REG_CACHE_LINE 0x0c
 #define REG_BAR0 0x10
 #define REG_BAR_END 0x28
@@ -31,47 +23,12 @@
 #define REG_BRIDGE_WINDOWS 0x20
 #define REG_BRIDGE_WINDOWS_END 0x34
 #define REG_ROM 0x30
-#define REG_CAPS 0x34
 #define REG_INTERRUPT 0x3c
-#define REG_HEADER_END 0x40
 
 #define CONFIG_BYTES 0x1000
-#define CAP_MSI 0x05
-#define CAP_MSIX 0x11
-#define MAX_CAPS 48
-#define CAP_CONTROL 2 /**< offset of the 16-bit control register of both */
-#define MSI_ENABLE 0x0001
-#define MSI_64BIT 0x0080
-#define MSI_ADDRESS 4 /**< offset of the message; 8 or 12 bytes with the data */
-#define MSIX_ENABLE 0x8000
-#define MSIX_MASKED 1
 
 #define BDF "%04x:%02x:%02x.%u"
 #define BDF_OF(d) (d)->domain, (d)->bdf >> 8, (d)->bdf >> 3 & 0x1f, (d)->bdf & 7
-
-/* An entry of an MSI-X table (6.8.2.6 to 6.8.2.9). */
-struct msix_entry {
-	union {
-		struct {
-			u32 address, address_high, data, control;
-		};
-		u32 words[4];
-	};
-};
-
-/* A function, from setup on. Owner and its configuration change while root and the cell are suspended. */
-struct pci_function {
-	const struct cell_pci_device *listed; /* by root's configuration */
-	const struct cell *owner;
-	const struct cell_pci_device *device; /* by the owner's */
-	struct spinlock lock;
-	u16 msi_cap, msix_cap; /* where the hardware has them; 0: nowhere */
-	bool msi_64bit;
-	u32 bars[NUM_BARS];	     /* as the owner sees them */
-	u32 hardware_bars[NUM_BARS]; /* where they are */
-	u32 msi[3];		     /* address, high half or data, data */
-	struct msix_entry *msix;
-};
 
 static struct pci_function *functions;
 static u32 num_functions;
@@ -134,224 +91,17 @@ static const struct cell_pci_cap *cap_at(const struct pci_function *f, u16 reg, 
 	return NULL;
 }
 
-/* The hardware's own list (6.7), of which no more than fits is looked at. */
-static u16 find_capability(u16 bdf, u8 id)
-{
-	u16 at = arch_pci_read(bdf, REG_STATUS, 2) & STATUS_CAPS ? arch_pci_read(bdf, REG_CAPS, 1) & ~3 : 0;
-
-	for (unsigned int i = 0; i < MAX_CAPS && at >= REG_HEADER_END; i++) {
-		if (arch_pci_read(bdf, at, 1) == id)
-			return at;
-		at = arch_pci_read(bdf, at + 1, 1) & ~3;
-	}
-	return 0;
-}
-
-/* --- bytes of a register of four --- */
-
-static u32 byte_mask(u16 reg, u8 size)
-{
-	return (size == 4 ? 0xffffffffU : (1U << size * 8) - 1) << (reg & 3) * 8;
-}
-
-/* A register of four bytes after a write to some of them. */
-static u32 merge(u32 old, u16 reg, u8 size, u32 value)
-{
-	u32 mask = byte_mask(reg, size);
-
-	return (old & ~mask) | (value << (reg & 3) * 8 & mask);
-}
-
-static u32 extract(u32 word, u16 reg, u8 size)
-{
-	return (word & byte_mask(reg, size)) >> (reg & 3) * 8;
-}
-
-/* --- MSI --- */
-
-static unsigned int msi_words(const struct pci_function *f)
-{
-	return f->msi_64bit ? 3 : 2;
-}
-
-/* May the owner's message be sent, perhaps less widely? *address is changed to what may. */
-static bool msi_allowed(const struct pci_function *f, u32 *address)
-{
-	return arch_msi_allowed(f->owner, address, f->msi_64bit ? f->msi[1] : 0, f->msi[msi_words(f) - 1]);
-}
-
-static u16 control_of(const struct pci_function *f, u16 cap)
-{
-	return arch_pci_read(f->listed->bdf, cap + CAP_CONTROL, 2);
-}
-
-static void set_control(const struct pci_function *f, u16 cap, u16 value)
-{
-	arch_pci_write(f->listed->bdf, cap + CAP_CONTROL, 2, value);
-}
-
-static void msi_program(const struct pci_function *f, u32 address)
-{
-	u16 reg = f->msi_cap + MSI_ADDRESS;
-
-	arch_pci_write(f->listed->bdf, reg, 4, address);
-	if (f->msi_64bit)
-		arch_pci_write(f->listed->bdf, reg + 4, 4, f->msi[1]);
-	arch_pci_write(f->listed->bdf, reg + 4 * (msi_words(f) - 1), 2, f->msi[msi_words(f) - 1]);
-}
-
-/* Which word of the message a register is, or -1; the one before the first has the control register. */
-static int msi_word(const struct pci_function *f, u16 reg)
-{
-	int word = (reg - f->msi_cap - MSI_ADDRESS) / 4;
-
-	return f->msi_cap && reg >= f->msi_cap + MSI_ADDRESS && word < (int)msi_words(f) ? word : -1;
-}
-
-/* Enable or change; what root may not send is not enabled, a cell violates. */
-static bool msi_update(const struct pci_function *f, u16 control)
-{
-	u32 address = f->msi[0];
-	bool allowed = !(control & MSI_ENABLE) || msi_allowed(f, &address);
-
-	if (!allowed && f->owner != &root_cell)
-		return false;
-	if (!allowed)
-		control &= ~MSI_ENABLE;
-	if (control & MSI_ENABLE) {
-		set_control(f, f->msi_cap, control & ~MSI_ENABLE);
-		msi_program(f, address);
-	}
-	set_control(f, f->msi_cap, control);
-	return true;
-}
-
-/* To the control register or the message. */
-static bool msi_write(struct pci_function *f, u16 reg, u8 size, u32 value)
-{
-	u16 control = control_of(f, f->msi_cap);
-	int word = msi_word(f, reg);
-	u32 before;
-
-	if (word < 0) /* the control register is the upper half */
-		return msi_update(f, merge((u32)control << 16, reg, size, value) >> 16);
-	before = f->msi[word];
-	f->msi[word] = merge(before, reg, size, value);
-	f->msi[msi_words(f) - 1] &= 0xffff; /* the data */
-	if (!(control & MSI_ENABLE) || msi_update(f, control))
-		return true;
-	f->msi[word] = before;
-	return false;
-}
-
-static bool is_msi(const struct pci_function *f, u16 reg)
-{
-	return f->msi_cap && ((reg & ~3) == f->msi_cap || msi_word(f, reg) >= 0);
-}
-
-/* --- MSI-X --- */
-
-static paddr_t msix_address(const struct pci_function *f, u32 vector, unsigned int word)
-{
-	return f->listed->msix_address + vector * sizeof(struct msix_entry) + word * 4;
-}
-
-static void msix_store(const struct pci_function *f, u32 vector, unsigned int word, u32 value)
-{
-	struct mmio_access a = { .size = 4, .write = true, .value = value };
-
-	mmio_forward(msix_address(f, vector, word), &a);
-}
-
-static u32 msix_load(const struct pci_function *f, u32 vector, unsigned int word)
-{
-	struct mmio_access a = { .size = 4 };
-
-	mmio_forward(msix_address(f, vector, word), &a);
-	return a.value;
-}
-
-/* Masked while it changes, and for good if it may not be sent. */
-static void msix_program(const struct pci_function *f, u32 vector, u32 address, bool allowed)
-{
-	const struct msix_entry *e = &f->msix[vector];
-
-	msix_store(f, vector, 3, e->control | MSIX_MASKED);
-	if (!allowed || e->control & MSIX_MASKED)
-		return;
-	msix_store(f, vector, 0, address);
-	msix_store(f, vector, 1, e->address_high);
-	msix_store(f, vector, 2, e->data);
-	msix_store(f, vector, 3, e->control);
-}
-
-static bool msix_write(struct pci_function *f, u32 vector, unsigned int word, u32 value)
-{
-	struct msix_entry *e = &f->msix[vector];
-	u32 before = e->words[word], address;
-	bool allowed;
-
-	e->words[word] = word == 3 ? value & MSIX_MASKED : value;
-	address = e->address;
-	allowed = e->control & MSIX_MASKED || arch_msi_allowed(f->owner, &address, e->address_high, e->data);
-	if (!allowed && f->owner != &root_cell) {
-		e->words[word] = before;
-		return false;
-	}
-	msix_program(f, vector, address, allowed);
-	return true;
-}
-
-/* The owner's CPUs have changed. */
-static void msix_apply(const struct pci_function *f, u32 vector)
-{
-	const struct msix_entry *e = &f->msix[vector];
-	u32 address = e->address;
-	bool allowed;
-
-	if (e->control & MSIX_MASKED)
-		return;
-	allowed = arch_msi_allowed(f->owner, &address, e->address_high, e->data);
-	if (!allowed || msix_load(f, vector, 0) != address || msix_load(f, vector, 3) != e->control)
-		msix_program(f, vector, address, allowed);
-}
-
-/* Entries are what the owner wrote; behind them, where the pending bits may be, it may read. */
-static bool handle_msix(struct pcpu *cpu, const struct mmio_window *w, struct mmio_access *a)
-{
-	struct pci_function *f = (struct pci_function *)w->context;
-	u64 offset = a->address - f->listed->msix_address;
-	bool ok = true;
-
-	if (f->owner != cpu->cell || a->address < f->listed->msix_address || a->size != 4 || offset & 3)
-		return false;
-	if (offset >= f->device->num_msix_vectors * sizeof(struct msix_entry)) {
-		if (!a->write)
-			mmio_forward(a->address, a);
-		return !a->write;
-	}
-	spin_lock(&f->lock);
-	if (a->write)
-		ok = msix_write(f, offset / 16, offset / 4 % 4, a->value);
-	else
-		a->value = f->msix[offset / 16].words[offset / 4 % 4];
-	spin_unlock(&f->lock);
-	return ok;
-}
-
 /* --- configuration space --- */
 
 static u32 read_owned(const struct pci_function *f, u16 reg, u8 size)
 {
-	int word = msi_word(f, reg);
+	u32 value;
 
 	if (f->device->type == TYPE_DEVICE && reg >= REG_BAR0 && reg < REG_BAR_END)
-		return extract(f->bars[(reg - REG_BAR0) / 4], reg, size);
+		return pci_extract(f->bars[(reg - REG_BAR0) / 4], reg, size);
 	if (f->device->type == TYPE_DEVICE && (reg & ~3) == REG_ROM)
 		return 0;
-	if (word >= 0)
-		return extract(f->msi[word], reg, size);
-	return arch_pci_read(f->listed->bdf, reg, size);
+	return msi_read(f, reg, size, &value) ? value : arch_pci_read(f->listed->bdf, reg, size);
 }
 
 /* What may be done with a register of the header. */
@@ -392,7 +142,7 @@ static void restore_bars(const struct pci_function *f)
 {
 	u16 bdf = f->listed->bdf;
 
-	for (unsigned int i = 0; i < NUM_BARS && f->listed->type == TYPE_DEVICE; i++)
+	for (unsigned int i = 0; i < PCI_BARS && f->listed->type == TYPE_DEVICE; i++)
 		if (arch_pci_read(bdf, REG_BAR0 + 4 * i, 4) != f->hardware_bars[i]) {
 			arch_pci_write(bdf, REG_COMMAND, 2, 0);
 			arch_pci_write(bdf, REG_BAR0 + 4 * i, 4, f->hardware_bars[i]);
@@ -401,7 +151,7 @@ static void restore_bars(const struct pci_function *f)
 
 static bool write_header(struct pci_function *f, u16 reg, u8 size, u32 value)
 {
-	u32 bytes = byte_mask(reg, size), bar = (reg - REG_BAR0) / 4, mask;
+	u32 bytes = pci_byte_mask(reg, size), bar = (reg - REG_BAR0) / 4, mask;
 
 	switch (f->device->type == TYPE_BRIDGE ? bridge_rule(reg, bytes) : device_rule(reg, bytes)) {
 	case IGNORED:
@@ -413,7 +163,7 @@ static bool write_header(struct pci_function *f, u16 reg, u8 size, u32 value)
 		return true;
 	case BAR:
 		mask = f->device->bar_mask[bar];
-		f->bars[bar] = (f->bars[bar] & ~mask) | (merge(f->bars[bar], reg, size, value) & mask);
+		f->bars[bar] = (f->bars[bar] & ~mask) | (pci_merge(f->bars[bar], reg, size, value) & mask);
 		return true;
 	default:
 		return false;
@@ -429,11 +179,8 @@ static bool write_owned(struct pci_function *f, u16 reg, u8 size, u32 value)
 	cap = cap_at(f, reg, size);
 	if (!cap || !(cap->flags & CELL_PCI_CAP_WRITE))
 		return false;
-	if (is_msi(f, reg))
+	if (msi_covers(f, reg))
 		return msi_write(f, reg, size, value);
-	/* Without its table on the list, messages could go anywhere. */
-	if (f->msix_cap && (reg & ~3) == f->msix_cap && !f->msix && f->owner != &root_cell)
-		return false;
 	arch_pci_write(f->listed->bdf, reg, size, value);
 	return true;
 }
@@ -444,7 +191,7 @@ u32 pci_read(const struct cell *cell, u16 bdf, u16 reg, u8 size)
 	u32 value;
 
 	if (!f || f->owner != cell)
-		return byte_mask(0, size);
+		return pci_byte_mask(0, size);
 	spin_lock(&f->lock);
 	value = read_owned(f, reg, size);
 	spin_unlock(&f->lock);
@@ -521,7 +268,7 @@ static int trap_msix(struct cell *cell, const struct pci_function *f)
 	if (reserved)
 		return refuse(-EINVAL, "cell %s: PCI device " BDF ": its MSI-X table touches the %s", cell->name,
 			      BDF_OF(d), reserved);
-	return d->msix_address ? trap(cell, msix_page(d), msix_size(d), handle_msix, f) : 0;
+	return d->msix_address ? trap(cell, msix_page(d), msix_size(d), msix_handle, f) : 0;
 }
 
 bool pci_reserved(paddr_t start, u64 size)
@@ -551,19 +298,9 @@ static void adopt(struct pci_function *f)
 {
 	u16 bdf = f->listed->bdf;
 
-	f->msi_cap = find_capability(bdf, CAP_MSI);
-	f->msix_cap = find_capability(bdf, CAP_MSIX);
-	f->msi_64bit = f->msi_cap && control_of(f, f->msi_cap) & MSI_64BIT;
-	for (unsigned int i = 0; i < NUM_BARS && f->listed->type == TYPE_DEVICE; i++)
+	for (unsigned int i = 0; i < PCI_BARS && f->listed->type == TYPE_DEVICE; i++)
 		f->bars[i] = f->hardware_bars[i] = arch_pci_read(bdf, REG_BAR0 + 4 * i, 4);
-	for (unsigned int i = 0; f->msi_cap && i < msi_words(f); i++)
-		f->msi[i] = arch_pci_read(bdf, f->msi_cap + MSI_ADDRESS + 4 * i, 4);
-	if (f->msi_cap)
-		f->msi[msi_words(f) - 1] &= 0xffff;
-	for (u32 v = 0; f->msix && v < f->listed->num_msix_vectors; v++)
-		for (unsigned int i = 0; i < 4; i++)
-			f->msix[v].words[i] =
-				arch_pci_read(bdf, REG_COMMAND, 2) & COMMAND_MEMORY ? msix_load(f, v, i) : i == 3;
+	msi_adopt(f);
 }
 
 /* Room for all functions and, behind them, their MSI-X entries. */
@@ -647,18 +384,10 @@ static void reset_function(struct pci_function *f)
 
 	restore_bars(f);
 	arch_pci_write(bdf, REG_COMMAND, 2, COMMAND_MEMORY);
-	if (f->msi_cap)
-		set_control(f, f->msi_cap, control_of(f, f->msi_cap) & ~MSI_ENABLE);
-	if (f->msix_cap)
-		set_control(f, f->msix_cap, control_of(f, f->msix_cap) & ~MSIX_ENABLE);
-	for (u32 v = 0; f->msix && v < f->listed->num_msix_vectors; v++) {
-		f->msix[v] = (struct msix_entry){ .control = MSIX_MASKED };
-		msix_program(f, v, 0, false);
-	}
+	msi_reset(f);
 	arch_pci_write(bdf, REG_COMMAND, 2, COMMAND_NO_INTX);
-	for (unsigned int i = 0; i < NUM_BARS; i++)
+	for (unsigned int i = 0; i < PCI_BARS; i++)
 		f->bars[i] = f->hardware_bars[i];
-	f->msi[0] = f->msi[1] = f->msi[2] = 0;
 }
 
 void pci_reset(const struct cell *cell)
@@ -670,24 +399,14 @@ void pci_reset(const struct cell *cell)
 			reset_function(f);
 }
 
-/* Root's CPUs are others now, and so are those that its messages may reach. What stays as it is is not touched. */
+/* Root's CPUs are others now, and so are those that its messages may reach. */
 static void apply_root(void)
 {
 	struct pci_function *f;
 
-	for_each_function (f) {
-		u32 address = f->msi[0];
-		u16 control;
-
-		if (f->owner != &root_cell)
-			continue;
-		control = f->msi_cap ? control_of(f, f->msi_cap) : 0;
-		if (control & MSI_ENABLE && (!msi_allowed(f, &address) ||
-					     address != arch_pci_read(f->listed->bdf, f->msi_cap + MSI_ADDRESS, 4)))
-			msi_update(f, control);
-		for (u32 v = 0; f->msix && v < f->listed->num_msix_vectors; v++)
-			msix_apply(f, v);
-	}
+	for_each_function (f)
+		if (f->owner == &root_cell)
+			msi_apply(f);
 }
 
 void pci_take(struct cell *cell)

@@ -66,9 +66,15 @@ static bool is_first(const struct cell *cell, const struct cell_pci_device *devi
 	return false;
 }
 
+/* Asked for before there are functions. Virtual devices alone leave root its physical ones. */
 bool pci_is_moderated(void)
 {
-	return num_functions > 0;
+	const struct cell_pci_device *d;
+
+	for_each_device (d, root_cell.config)
+		if (is_physical(d))
+			return true;
+	return false;
 }
 
 /* --- capabilities --- */

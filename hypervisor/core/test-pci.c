@@ -301,6 +301,19 @@ static void test_without_list_nothing_is_moderated(void **state)
 	assert_int_equal(pci_read(cell_find(ID), PLAIN, 0, 4), ONES);
 }
 
+static void test_virtual_devices_moderate_nothing(void **state)
+{
+	const struct cell_pci_device shmem = { .type = 3, .bdf = OTHER };
+	struct fake_config root = fake_root;
+
+	(void)state;
+	root.pci = &shmem;
+	root.num_pci = 1;
+	assert_int_equal(fake_boot(&root), 0);
+	assert_false(pci_is_moderated());
+	assert_null(mmio_find(&root_cell, FAKE_MMCONFIG));
+}
+
 static void test_same_pages_after_destroy(void **state)
 {
 	struct fake_state before;
@@ -691,6 +704,7 @@ int main(void)
 		FAKE_TEST(test_table_that_cannot_be),
 		FAKE_TEST(test_table_is_reserved),
 		FAKE_TEST(test_without_list_nothing_is_moderated),
+		FAKE_TEST(test_virtual_devices_moderate_nothing),
 		FAKE_TEST(test_same_pages_after_destroy),
 		FAKE_TEST(test_device_header),
 		FAKE_TEST(test_bridge_header),

@@ -71,6 +71,11 @@ static void port_write(u16 port, u8 size, u32 value)
 	written = value & ((1U << size * 8) - 1);
 }
 
+bool pci_is_moderated(void)
+{
+	return root_blob.header.num_pci_devices;
+}
+
 /* Each register of each function holds where it is; function 3 may be written. */
 u32 pci_read(const struct cell *c, u16 bdf, u16 reg, u8 size)
 {

@@ -24,7 +24,7 @@ void pci_give(const struct cell *cell);
 /** pci_reset() - no function of the cell interrupts or accesses memory any more (abi 4.9); its CPUs suspended */
 void pci_reset(const struct cell *cell);
 
-/** pci_is_moderated() - root's own accesses to configuration space are trapped */
+/** pci_is_moderated() - root's own accesses to configuration space are trapped; from its configuration's check on */
 bool pci_is_moderated(void);
 
 /** pci_reserved() - does a range touch the MSI-X table of any function? */

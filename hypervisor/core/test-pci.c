@@ -695,6 +695,81 @@ static void test_memory_mapped(void **state)
 	assert_false(load(CELL_CPU, FAKE_MMCONFIG + FAKE_MIB, 4, &value));
 }
 
+/* --- anything --- */
+
+static struct {
+	u8 config[UNLISTED + 1][PAGE_SIZE], table[16 * VECTORS];
+} before, now;
+
+static void look(void)
+{
+	for (u16 bdf = 0; bdf <= UNLISTED; bdf++)
+		memcpy(now.config[bdf], fake_pci(bdf, 0), PAGE_SIZE);
+	memcpy(now.table, fake_device(MSIX_TABLE), sizeof(now.table));
+}
+
+/* Often a message, to the cell's CPU or to others, or what switches one on. */
+static u32 random_value(void)
+{
+	static const u32 likely[] = { OWN_MESSAGE, OWN_MESSAGE, 0, 0, 0, 0x41, 0x810000, FOREIGN_MESSAGE, 1, ONES };
+
+	return rand() % 8 ? likely[rand() % ARRAY_SIZE(likely)] : (u32)rand() << 8 ^ (u32)rand();
+}
+
+static bool random_config_write(const struct cell *cell)
+{
+	static const u16 likely[] = { 4, 0x10, 0x14, MSI_CAP, MSI_CAP + 4, MSI_CAP + 8, MSI_CAP + 12, MSIX_CAP };
+	u16 reg = rand() % 4 ? likely[rand() % ARRAY_SIZE(likely)] : rand() % 0x140;
+	u8 size = rand() % 8 ? 4 : 1 << rand() % 2;
+
+	reg = (reg + rand() % 4) & ~(size - 1);
+	return pci_write(cell, rand() % 4 ? FULL : rand() % (UNLISTED + 2), reg, size, random_value());
+}
+
+static bool random_table_write(const struct cell *cell)
+{
+	struct mmio_access a = { .address = MSIX_TABLE + rand() % (VECTORS + 1) * 16 + rand() % 4 * 4,
+				 .size = 4,
+				 .write = true,
+				 .value = random_value() };
+	const struct mmio_window *w = mmio_find(cell, a.address);
+
+	return w && mmio_emulate(pcpu_of(CELL_CPU), w, &a);
+}
+
+/* Whatever a cell writes: what it may not changes nothing, and nobody else is reached. */
+static void test_random_writes(void **state)
+{
+	unsigned int allowed = 0, enabled = 0, unmasked = 0;
+	const struct cell *cell = boot_and_create();
+
+	(void)state;
+	srand(1);
+	look();
+	for (unsigned int round = 0; round < 30000; round++) {
+		bool ok;
+
+		before = now;
+		ok = rand() % 3 ? random_config_write(cell) : random_table_write(cell);
+		look();
+		allowed += ok;
+		if (!ok)
+			assert_memory_equal(&before, &now, sizeof(now));
+		assert_memory_equal(before.config[OTHER], now.config[OTHER], PAGE_SIZE);
+		assert_memory_equal(before.config[UNLISTED], now.config[UNLISTED], PAGE_SIZE);
+		assert_memory_equal(&before.config[FULL][0x10], &now.config[FULL][0x10], 0x18);
+		enabled += get(FULL, MSI_CAP) >> 16 & 1; /* what it sends is checked behind each write */
+		for (u32 vector = 0; vector < VECTORS; vector++) {
+			if (table(vector, 3) & 1)
+				continue;
+			assert_int_equal(table(vector, 0), OWN_MESSAGE);
+			assert_int_equal(table(vector, 1), 0);
+			unmasked++;
+		}
+	}
+	assert_true(allowed > 5000 && enabled > 100 && unmasked > 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -720,6 +795,7 @@ int main(void)
 		FAKE_TEST(test_root_msix_is_narrowed),
 		FAKE_TEST(test_reset),
 		FAKE_TEST(test_memory_mapped),
+		FAKE_TEST(test_random_writes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,12 +20,10 @@ static void sink_put(struct sink *s, char c)
 		s->buf[s->used++] = c;
 }
 
-static void sink_text(struct sink *s, const char *text, unsigned int width)
+static void sink_text(struct sink *s, const char *text)
 {
-	for (; *text; text++, width -= width != 0)
-		sink_put(s, *text);
-	for (; width; width--)
-		sink_put(s, ' ');
+	while (*text)
+		sink_put(s, *text++);
 }
 
 static void sink_number(struct sink *s, u64 value, unsigned int base, bool negative, unsigned int width, char pad)
@@ -62,7 +60,7 @@ static const char *convert(struct sink *s, const char *fmt, va_list *ap)
 
 	switch (*fmt) {
 	case 's':
-		sink_text(s, va_arg(*ap, const char *), width);
+		sink_text(s, va_arg(*ap, const char *));
 		break;
 	case 'c':
 		sink_put(s, (char)va_arg(*ap, int));
@@ -117,8 +115,6 @@ size_t format(char *buf, size_t size, const char *fmt, ...)
 /* Context: console_lock. CR is for the UART only (abi: console putc). */
 static void put(char c)
 {
-	if (!c)
-		return;
 	if (c == '\n')
 		arch_console_putc('\r');
 	arch_console_putc(c);

@@ -9,7 +9,7 @@
 
 /**
  * print() - write a line or part of one
- * @fmt: %s %c %d %u %x %lx %lu %llx %llu %% with width and zero padding
+ * @fmt: %s %c %d %u %x %lx %lu %llx %llu %%; numbers with width and zero padding
  *
  * Context: any; takes the console lock.
  */

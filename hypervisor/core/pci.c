@@ -55,7 +55,7 @@ static struct pci_function *find_function(u16 bdf)
 	return NULL;
 }
 
-/* The first entry of a cell for a function counts. */
+/* The first entry of a cell for a function counts; a virtual device is none. */
 static bool is_first(const struct cell *cell, const struct cell_pci_device *device)
 {
 	const struct cell_pci_device *d;
@@ -330,7 +330,7 @@ static int alloc_functions(void)
 	entries = (struct msix_entry *)(functions + n);
 	f = functions;
 	for_each_device (d, root_cell.config) {
-		if (!is_physical(d) || !is_first(&root_cell, d))
+		if (!is_first(&root_cell, d))
 			continue;
 		*f = (struct pci_function){ .listed = d, .owner = &root_cell, .device = d };
 		f->msix = d->msix_address ? entries : NULL;
@@ -377,7 +377,7 @@ int pci_init_cell(struct cell *cell)
 	for_each_device (d, cell->config) {
 		if (!err && is_physical(d))
 			err = check_owner(cell, d);
-		if (!err && is_physical(d) && is_first(cell, d))
+		if (!err && is_first(cell, d))
 			err = trap_msix(cell, find_function(d->bdf));
 	}
 	return err;
@@ -420,7 +420,7 @@ void pci_take(struct cell *cell)
 	const struct cell_pci_device *d;
 
 	for_each_device (d, cell->config) {
-		struct pci_function *f = is_physical(d) && is_first(cell, d) ? find_function(d->bdf) : NULL;
+		struct pci_function *f = is_first(cell, d) ? find_function(d->bdf) : NULL;
 
 		if (!f)
 			continue;

@@ -315,6 +315,34 @@ static void test_disable_verdict(void **state)
 	}
 }
 
+/* The verdict of others while a CPU of theirs manages cells: it is not waited for, and what it does goes on. */
+static s64 verdicts[4];
+
+static void disable_others(paddr_t page)
+{
+	(void)page;
+	fake.on_temp_map = NULL;
+	for (unsigned int cpu = 1; cpu < 4; cpu++) {
+		fake_post_hypercall(cpu, CELL_HC_DISABLE, 0, 0);
+		verdicts[cpu] = fake_wait(cpu);
+	}
+}
+
+static void test_disable_while_managing(void **state)
+{
+	const struct fake_config late = { "late", 8, .cpus = 1 << 1 };
+
+	(void)state;
+	assert_int_equal(fake_boot(&fake_root), 0);
+	fake.on_temp_map = disable_others;
+	assert_int_equal(fake_create(&late), 0);
+	for (unsigned int cpu = 1; cpu < 4; cpu++)
+		assert_int_equal(verdicts[cpu], -EBUSY);
+	assert_int_equal(fake_hypercall(0, CELL_HC_DISABLE, 0, 0), -EBUSY);
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_DESTROY, 8, CELL_HC_FORCE), 0);
+	assert_false(control_lock.taken);
+}
+
 /* Who waits for the end cannot be suspended: nothing that would have to is begun. */
 static void test_nothing_changes_while_disabling(void **state)
 {
@@ -354,6 +382,7 @@ int main(void)
 		FAKE_TEST(test_ids_are_32_bits),
 		FAKE_TEST(test_disable_with_cells),
 		FAKE_TEST(test_disable_verdict),
+		FAKE_TEST(test_disable_while_managing),
 		FAKE_TEST(test_nothing_changes_while_disabling),
 	};
 

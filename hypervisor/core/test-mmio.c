@@ -335,6 +335,19 @@ static void test_subpage_of_ram(void **state)
 	assert_int_equal(*(u64 *)fake_ram(phys), 0);
 }
 
+/* Not even if its configuration says so: the rest of the page may be another cell's. */
+static void test_nothing_is_loaded_into_parts_of_pages(void **state)
+{
+	const u64 phys = 0x800100;
+
+	(void)state;
+	assert_int_equal(fake_boot(&fake_root), 0);
+	assert_int_equal(create_one(phys, VIRT + 0x100, 0x80, RW | ALL_WIDTHS | CELL_MEM_LOADABLE), 0);
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_SET_LOADABLE, 1, CELL_HC_FORCE), 0);
+	assert_false(root_has(phys & PAGE_MASK));
+	assert_int_equal(probe(0, phys, 4), VIOLATION);
+}
+
 /* A region of root's own: trapped for root, and lost while a cell has it. */
 static void test_root_region(void **state)
 {
@@ -347,6 +360,8 @@ static void test_root_region(void **state)
 	(void)state;
 	assert_int_equal(fake_boot(&root), 0);
 	assert_int_equal(probe(0, DEVICE, 4), MISS);
+	assert_int_equal(create_one(DEVICE + 0x280, VIRT + 0x280, 0x100, RW | CELL_MEM_IO_32), -EBUSY);
+	assert_int_equal(create_one(DEVICE + 0x0f0, VIRT + 0x0f0, 0x20, RW | CELL_MEM_IO_32), -EBUSY);
 	assert_int_equal(store(0, DEVICE + 0x100, 4, 0x1234), DONE);
 	assert_int_equal(*fake_device(DEVICE + 0x101), 0x12);
 	assert_int_equal(create_one(DEVICE + 0x200, VIRT + 0x200, 0x10, RW | CELL_MEM_IO_32), 0);
@@ -398,6 +413,7 @@ int main(void)
 		FAKE_TEST(test_ownership),
 		FAKE_TEST(test_overlap_in_a_cell),
 		FAKE_TEST(test_subpage_of_ram),
+		FAKE_TEST(test_nothing_is_loaded_into_parts_of_pages),
 		FAKE_TEST(test_root_region),
 		FAKE_TEST(test_bad_root_regions),
 		FAKE_TEST(test_no_page_for_windows),

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <cmocka.h>
 #include <fake.h>
 #include <hv/arch.h>
@@ -56,8 +57,6 @@ static const struct cell_pci_device plain = { .type = 1, .bdf = PLAIN };
 static const struct cell_pci_device other = { .type = 1, .bdf = OTHER, .caps_start = OWN_CAPS, .num_caps = 1 };
 static const struct cell_pci_device bridge = { .type = 2, .bdf = BRIDGE };
 
-static struct cell_pci_device root_devices[4];
-
 /* --- a machine --- */
 
 static void set(u16 bdf, u16 reg, u32 value)
@@ -88,22 +87,8 @@ static void check_message(u16 bdf)
 		assert_int_equal(get(FULL, MSI_CAP + 4), fake_message(1 << CELL_CPU));
 }
 
-static void boot(void)
+static void write_hardware(void)
 {
-	const struct fake_config root = {
-		.name = "root",
-		.memory = fake_root.memory,
-		.num_memory = fake_root.num_memory,
-		.pci = root_devices,
-		.num_pci = ARRAY_SIZE(root_devices),
-		.caps = caps,
-		.num_caps = ARRAY_SIZE(caps),
-	};
-
-	root_devices[0] = full;
-	root_devices[1] = plain;
-	root_devices[2] = bridge;
-	root_devices[3] = other;
 	for (u16 bdf = 0; bdf <= UNLISTED; bdf++) {
 		set(bdf, 0, 0x11e81234 + bdf);
 		set(bdf, 4, 0x00100006);
@@ -120,7 +105,35 @@ static void boot(void)
 	set(OTHER, MSI_CAP, 0x00000005);
 	set(PLAIN, 0x34, 0x40);
 	set(PLAIN, 0x40, 0x00004009); /* leads to itself */
-	assert_int_equal(fake_boot(&root), 0);
+}
+
+/* Take over, with these on the list of root. */
+static int start(const struct cell_pci_device *devices, u32 n)
+{
+	const struct fake_config root = {
+		.name = "root",
+		.memory = fake_root.memory,
+		.num_memory = fake_root.num_memory,
+		.pci = devices,
+		.num_pci = n,
+		.caps = caps,
+		.num_caps = ARRAY_SIZE(caps),
+	};
+
+	return fake_boot(&root);
+}
+
+static int take_over(void)
+{
+	const struct cell_pci_device devices[] = { full, plain, bridge, other };
+
+	return start(devices, ARRAY_SIZE(devices));
+}
+
+static void boot(void)
+{
+	write_hardware();
+	assert_int_equal(take_over(), 0);
 }
 
 static s64 create(const struct cell_pci_device *devices, u32 n)
@@ -194,6 +207,7 @@ static void test_owner_sees_it_others_do_not(void **state)
 	struct cell *cell = boot_and_create();
 
 	(void)state;
+	assert_true(pci_is_moderated());
 	assert_int_equal(pci_read(cell, FULL, 0, 4), 0x11e81234);
 	assert_int_equal(pci_read(cell, FULL, 2, 2), 0x11e8);
 	assert_int_equal(pci_read(&root_cell, FULL, 0, 4), ONES);
@@ -207,6 +221,49 @@ static void test_owner_sees_it_others_do_not(void **state)
 	assert_int_equal(get(OTHER, 4), 0x00100006);
 	assert_int_equal(destroy(), 0);
 	assert_int_equal(pci_read(&root_cell, FULL, 0, 4), 0x11e81234);
+}
+
+static void test_taken_by_another(void **state)
+{
+	const struct fake_config second = { .name = "two", .id = 2, .cpus = 1 << 2, .pci = &plain, .num_pci = 1 };
+	struct fake_state before;
+
+	(void)state;
+	boot();
+	assert_int_equal(create(&plain, 1), 0);
+	fake_state_read(&before);
+	assert_int_equal(fake_create(&second), -EBUSY);
+	fake_state_check(&before);
+	assert_int_equal(pci_read(cell_find(ID), PLAIN, 0, 4), 0x11e81234 + PLAIN);
+	assert_int_equal(destroy(), 0);
+	assert_int_equal(fake_create(&second), 0);
+	assert_int_equal(pci_read(cell_find(2), PLAIN, 0, 4), 0x11e81234 + PLAIN);
+}
+
+/* The first entry counts, for root and for cells; nothing is trapped or given twice. */
+static void test_listed_twice(void **state)
+{
+	const struct cell_pci_device shmem = { .type = 3, .bdf = OTHER };
+	struct cell_pci_device devices[] = { shmem, full, full, shmem };
+	const struct cell *cell;
+
+	(void)state;
+	devices[1].num_caps = 0;
+	write_hardware();
+	assert_int_equal(start(devices, ARRAY_SIZE(devices)), 0);
+	assert_true(pci_is_moderated());
+	assert_int_equal(pci_read(&root_cell, FULL, 0, 4), 0x11e81234);
+	assert_int_equal(pci_read(&root_cell, OTHER, 0, 4), ONES);
+
+	assert_int_equal(create(devices, ARRAY_SIZE(devices)), 0);
+	cell = cell_find(ID);
+	assert_false(pci_write(cell, FULL, OPEN_CAP, 4, 0x55));
+	assert_true(pci_write(cell, FULL, 4, 2, 6));
+	assert_int_equal(pci_read(cell, OTHER, 0, 4), ONES);
+	assert_int_equal(destroy(), 0);
+	assert_int_equal(pci_read(&root_cell, FULL, 0, 4), 0x11e81234);
+	assert_int_equal(create(&devices[2], 1), 0);
+	assert_true(pci_write(cell_find(ID), FULL, OPEN_CAP, 4, 0x55));
 }
 
 static void test_refused(void **state)
@@ -261,15 +318,10 @@ static void test_bad_capabilities(void **state)
 static void test_table_that_cannot_be(void **state)
 {
 	struct cell_pci_device device = full;
-	struct fake_config root = fake_root;
 
 	(void)state;
 	device.msix_address = FAKE_HV_START + 0x2000;
-	root.pci = &device;
-	root.num_pci = 1;
-	root.caps = caps;
-	root.num_caps = ARRAY_SIZE(caps);
-	assert_int_equal(fake_boot(&root), -EINVAL);
+	assert_int_equal(start(&device, 1), -EINVAL);
 }
 
 static void test_table_is_reserved(void **state)
@@ -304,14 +356,44 @@ static void test_without_list_nothing_is_moderated(void **state)
 static void test_virtual_devices_moderate_nothing(void **state)
 {
 	const struct cell_pci_device shmem = { .type = 3, .bdf = OTHER };
-	struct fake_config root = fake_root;
 
 	(void)state;
-	root.pci = &shmem;
-	root.num_pci = 1;
-	assert_int_equal(fake_boot(&root), 0);
+	assert_int_equal(start(&shmem, 1), 0);
 	assert_false(pci_is_moderated());
 	assert_null(mmio_find(&root_cell, FAKE_MMCONFIG));
+}
+
+/* Shared with the process that starts up. */
+static struct {
+	u32 pages_left;
+	int result;
+} * attempt;
+
+static void start_up(void **state)
+{
+	(void)state;
+	write_hardware();
+	fake_pool_fail_after(attempt->pages_left);
+	attempt->result = take_over(); /* which is the same on all CPUs */
+	if (attempt->result)
+		assert_int_equal(attempt->result, -ENOMEM);
+}
+
+/* Every allocation of a start fails once. Not one of the FAKE_TEST()s: each attempt is a process. */
+static void test_start_out_of_memory(void **state)
+{
+	void *test = (void *)start_up;
+
+	(void)state;
+	attempt = mmap(NULL, sizeof(*attempt), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(attempt, MAP_FAILED);
+	do
+		fake_run_alone(&test);
+	while (attempt->result && attempt->pages_left++ < 100);
+	assert_int_equal(attempt->result, 0);
+	/* At least four tables, functions, windows, and splits for the table of messages. */
+	assert_true(attempt->pages_left > 6);
+	munmap(attempt, sizeof(*attempt));
 }
 
 static void test_same_pages_after_destroy(void **state)
@@ -330,6 +412,39 @@ static void test_same_pages_after_destroy(void **state)
 	}
 	fake_pool_fail_after(FAKE_NEVER);
 	assert_true(left > 4);
+	assert_int_equal(destroy(), 0);
+	fake_state_check(&before);
+}
+
+/* A cell's memory does not hide what is trapped, and the tables for that are counted. */
+static void test_memory_at_the_same_place(void **state)
+{
+	const struct cell_memory memory = { 0x800000, FAKE_MMCONFIG, 2 * FAKE_MIB, RAM };
+	const struct fake_config config = {
+		.name = "one",
+		.id = ID,
+		.cpus = 1 << CELL_CPU,
+		.memory = &memory,
+		.num_memory = 1,
+		.pci = &plain,
+		.num_pci = 1,
+	};
+	struct paging_entry e;
+	struct fake_state before;
+	u64 value;
+	u32 left = 0;
+
+	(void)state;
+	boot();
+	fake_state_read(&before);
+	for (fake_pool_fail_after(left); fake_create(&config); fake_pool_fail_after(++left))
+		fake_state_check(&before);
+	fake_pool_fail_after(FAKE_NEVER);
+	assert_true(left > 4);
+	assert_false(paging_lookup(&cell_find(ID)->stage2, FAKE_MMCONFIG, &e));
+	assert_true(paging_lookup(&cell_find(ID)->stage2, FAKE_MMCONFIG + FAKE_MIB, &e));
+	assert_true(load(CELL_CPU, FAKE_MMCONFIG + (PLAIN << 12), 4, &value));
+	assert_int_equal(value, 0x11e81234 + PLAIN);
 	assert_int_equal(destroy(), 0);
 	fake_state_check(&before);
 }
@@ -416,6 +531,18 @@ static void check_decoding(u16 bdf)
 {
 	if (bdf == FULL && get(FULL, 4) & 3)
 		assert_int_equal(get(FULL, 0x10), 0xfea00000);
+}
+
+/* A bridge's own registers are the hardware's, where a device has BARs. */
+static void test_bridge_is_read_directly(void **state)
+{
+	const struct cell *cell = boot_and_create();
+
+	(void)state;
+	set(BRIDGE, 0x18, 0x00020100);
+	set(BRIDGE, 0x30, 0x12345678);
+	assert_int_equal(pci_read(cell, BRIDGE, 0x18, 4), 0x00020100);
+	assert_int_equal(pci_read(cell, BRIDGE, 0x30, 4), 0x12345678);
 }
 
 static void test_bars_do_not_move(void **state)
@@ -520,6 +647,49 @@ static void test_messages_by_another_name(void **state)
 	assert_true(pci_write(&root_cell, OTHER, MSIX_CAP + 2, 2, 0x8000));
 }
 
+/* No capability is at 0: there, command and BARs are no message. */
+static void test_function_without_messages(void **state)
+{
+	struct cell *cell = boot_and_create();
+
+	(void)state;
+	assert_true(pci_write(cell, PLAIN, 4, 2, 7));
+	assert_int_equal(get(PLAIN, 4), 0x00100007);
+	assert_int_equal(pci_read(cell, PLAIN, 4, 4), 0x00100007);
+	set(PLAIN, 0xc, 0x00010203);
+	assert_int_equal(pci_read(cell, PLAIN, 0xc, 4), 0x00010203);
+}
+
+/* Without the bit that says there is a list, what looks like one is other registers. */
+static void test_no_list_of_capabilities(void **state)
+{
+	(void)state;
+	write_hardware();
+	set(OTHER, 4, 6);
+	assert_int_equal(take_over(), 0);
+	assert_int_equal(create(&other, 1), 0);
+	assert_true(pci_write(cell_find(ID), OTHER, MSI_CAP + 4, 4, FOREIGN_MESSAGE));
+	assert_int_equal(get(OTHER, MSI_CAP + 4), FOREIGN_MESSAGE);
+}
+
+static void fail_on_write_to_full(u16 bdf)
+{
+	assert_int_not_equal(bdf, FULL);
+}
+
+/* A message that reaches CPUs of root's still is not touched, which might lose an interrupt. */
+static void test_root_msi_is_left_alone(void **state)
+{
+	(void)state;
+	boot();
+	assert_true(pci_write(&root_cell, FULL, MSI_CAP + 4, 4, fake_message(1)));
+	assert_true(pci_write(&root_cell, FULL, MSI_CAP + 2, 2, 0x81));
+	fake.on_pci_write = fail_on_write_to_full;
+	assert_int_equal(create(&plain, 1), 0);
+	assert_int_equal(destroy(), 0);
+	assert_int_equal(get(FULL, MSI_CAP + 4), fake_message(1));
+}
+
 static void test_root_msi_is_narrowed(void **state)
 {
 	(void)state;
@@ -605,10 +775,31 @@ static void test_root_msix_is_narrowed(void **state)
 	assert_int_equal(table(1, 0), fake_message(0xf & ~(1 << CELL_CPU)));
 	assert_int_equal(table(1, 3), 0);
 	assert_int_equal(table(3, 3), 1);
+	/* What root asks for meanwhile is no violation, but has to wait. */
+	assert_true(store_entry(0, 2, 0, OWN_MESSAGE));
+	assert_true(store_entry(0, 2, 3, 0));
+	assert_int_equal(table(2, 3), 1);
 	assert_int_equal(destroy(), 0);
 	assert_int_equal(table(1, 0), fake_message(0xf));
-	assert_int_equal(table(3, 0), OWN_MESSAGE);
-	assert_int_equal(table(3, 3), 0);
+	for (u32 vector = 2; vector <= 3; vector++) {
+		assert_int_equal(table(vector, 0), OWN_MESSAGE);
+		assert_int_equal(table(vector, 3), 0);
+	}
+}
+
+/* Behind a closed door the table says nothing: all of it is masked, as after reset. */
+static void test_table_out_of_reach(void **state)
+{
+	u64 value;
+
+	(void)state;
+	write_hardware();
+	set(FULL, 4, 0x00100000);
+	assert_int_equal(take_over(), 0);
+	for (u32 vector = 0; vector < VECTORS; vector++) {
+		assert_true(load(0, MSIX_TABLE + 16 * vector + 12, 4, &value));
+		assert_int_equal(value, 1);
+	}
 }
 
 /* --- moves --- */
@@ -695,6 +886,21 @@ static void test_memory_mapped(void **state)
 	assert_false(load(CELL_CPU, FAKE_MMCONFIG + FAKE_MIB, 4, &value));
 }
 
+/* Ports are another way, and the only one of such a machine. */
+static void test_not_memory_mapped(void **state)
+{
+	struct cell *cell;
+
+	(void)state;
+	fake.no_mmconfig = true;
+	cell = boot_and_create();
+	assert_true(pci_is_moderated());
+	assert_null(mmio_find(&root_cell, FAKE_MMCONFIG));
+	assert_null(mmio_find(cell, FAKE_MMCONFIG));
+	assert_null(mmio_find(cell, 0));
+	assert_int_equal(pci_read(cell, FULL, 0, 4), 0x11e81234);
+}
+
 /* --- anything --- */
 
 static struct {
@@ -774,27 +980,37 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FAKE_TEST(test_owner_sees_it_others_do_not),
+		FAKE_TEST(test_taken_by_another),
+		FAKE_TEST(test_listed_twice),
 		FAKE_TEST(test_refused),
 		FAKE_TEST(test_bad_capabilities),
 		FAKE_TEST(test_table_that_cannot_be),
 		FAKE_TEST(test_table_is_reserved),
 		FAKE_TEST(test_without_list_nothing_is_moderated),
 		FAKE_TEST(test_virtual_devices_moderate_nothing),
+		cmocka_unit_test(test_start_out_of_memory),
 		FAKE_TEST(test_same_pages_after_destroy),
+		FAKE_TEST(test_memory_at_the_same_place),
 		FAKE_TEST(test_device_header),
 		FAKE_TEST(test_bridge_header),
 		FAKE_TEST(test_wide_accesses),
 		FAKE_TEST(test_bars),
+		FAKE_TEST(test_bridge_is_read_directly),
 		FAKE_TEST(test_bars_do_not_move),
 		FAKE_TEST(test_capabilities),
 		FAKE_TEST(test_msi),
 		FAKE_TEST(test_messages_by_another_name),
+		FAKE_TEST(test_function_without_messages),
+		FAKE_TEST(test_no_list_of_capabilities),
+		FAKE_TEST(test_root_msi_is_left_alone),
 		FAKE_TEST(test_root_msi_is_narrowed),
 		FAKE_TEST(test_msix),
 		FAKE_TEST(test_msix_accesses),
 		FAKE_TEST(test_root_msix_is_narrowed),
+		FAKE_TEST(test_table_out_of_reach),
 		FAKE_TEST(test_reset),
 		FAKE_TEST(test_memory_mapped),
+		FAKE_TEST(test_not_memory_mapped),
 		FAKE_TEST(test_random_writes),
 	};
 

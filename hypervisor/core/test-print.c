@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 #include <fake.h>
 #include <image.h>
@@ -37,6 +38,23 @@ static void test_conversions(void **state)
 	assert_formats("%016llx|%8x|%08x|%2x|%02x", 0x1234ULL, 0xabU, 0xabU, 0xabcU, 0xabcU);
 	assert_formats("%5d|%05d|%5d|%05d|%1d", -42, -42, 42, 42, -42);
 	assert_formats("%12u|%012lu", 7U, 7UL);
+}
+
+/* A conversion that the text's end cuts off reads nothing behind it. */
+static void test_unfinished_conversions(void **state)
+{
+	static const char *const texts[] = { "ab%", "ab%0", "ab%12", "ab%l", "ab%08ll" };
+	char buf[8];
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(texts); i++) {
+		char *text = test_malloc(strlen(texts[i]) + 1);
+
+		strcpy(text, texts[i]);
+		assert_int_equal(format(buf, sizeof(buf), text, 1), 2);
+		assert_string_equal(buf, "ab");
+		test_free(text);
+	}
 }
 
 static void test_random_numbers(void **state)
@@ -211,10 +229,15 @@ static void test_panic_stops_the_cpu(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_conversions),  cmocka_unit_test(test_random_numbers),
-		cmocka_unit_test(test_bounds),	     FAKE_TEST(test_console),
-		FAKE_TEST(test_ring_wraps),	     FAKE_TEST(test_console_is_locked),
-		FAKE_TEST(test_panic_stops_the_cpu), FAKE_TEST(test_page),
+		cmocka_unit_test(test_conversions),
+		cmocka_unit_test(test_unfinished_conversions),
+		cmocka_unit_test(test_random_numbers),
+		cmocka_unit_test(test_bounds),
+		FAKE_TEST(test_console),
+		FAKE_TEST(test_ring_wraps),
+		FAKE_TEST(test_console_is_locked),
+		FAKE_TEST(test_panic_stops_the_cpu),
+		FAKE_TEST(test_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

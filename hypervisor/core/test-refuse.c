@@ -107,6 +107,25 @@ static void test_truncated(void **state)
 	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_CREATE, AREA - size, 0), 0);
 }
 
+/* What root itself may not read is not read for it. */
+static void test_unreadable(void **state)
+{
+	const u64 hole = 8 * FAKE_MIB;
+	const struct cell_memory memory[] = {
+		{ 0, 0, hole, RAM },
+		{ hole, hole, FAKE_MIB, CELL_MEM_WRITE },
+		{ hole + FAKE_MIB, hole + FAKE_MIB, FAKE_HV_START - hole - FAKE_MIB, RAM },
+	};
+	const struct fake_config root = { .name = "root", .memory = memory, .num_memory = ARRAY_SIZE(memory) };
+
+	(void)state;
+	assert_int_equal(fake_boot(&root), 0);
+	fake_state_read(&before);
+	fake_config_write(&good, fake_ram(hole));
+	assert_create_at(hole, -ENOMEM);
+	assert_created(&good);
+}
+
 static void test_identity(void **state)
 {
 	struct fake_config config = good, second = { "second", 9, .cpus = 1 << 2 };
@@ -396,10 +415,19 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FAKE_TEST(test_address), FAKE_TEST(test_truncated),	 FAKE_TEST(test_identity),
-		FAKE_TEST(test_size),	 FAKE_TEST(test_huge_counts),	 FAKE_TEST(test_cpus),
-		FAKE_TEST(test_memory),	 FAKE_TEST(test_header_changes), FAKE_TEST(test_header_changes_and_read_fails),
-		FAKE_TEST(test_order),	 FAKE_TEST(test_architecture),	 FAKE_TEST(test_out_of_memory),
+		FAKE_TEST(test_address),
+		FAKE_TEST(test_truncated),
+		FAKE_TEST(test_identity),
+		FAKE_TEST(test_size),
+		FAKE_TEST(test_huge_counts),
+		FAKE_TEST(test_cpus),
+		FAKE_TEST(test_memory),
+		FAKE_TEST(test_header_changes),
+		FAKE_TEST(test_header_changes_and_read_fails),
+		FAKE_TEST(test_order),
+		FAKE_TEST(test_architecture),
+		FAKE_TEST(test_out_of_memory),
+		FAKE_TEST(test_unreadable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,6 +83,17 @@ static void test_gaps_between_cpus(void **state)
 	assert_int_equal(cpu_set_weight(&root_cell.cpus), 2);
 }
 
+/* Its CPUs alone would be right: they are not looked for that far. */
+static void test_cpu_set_too_large(void **state)
+{
+	struct fake_config root = fake_root;
+
+	(void)state;
+	root.cpus = 0xf;
+	root.cpu_set_bytes = CELL_CPU_SET_MAX_BYTES + 8;
+	assert_int_equal(fake_boot(&root), -EINVAL);
+}
+
 /* Who owns a page is judged by root's map, which has to be one to one for that. */
 static void assert_region_refused(struct cell_memory bad)
 {
@@ -117,6 +128,22 @@ static void test_root_region_too_large(void **state)
 	assert_region_refused((struct cell_memory){ 0, 0, (1UL << 48) + PAGE_SIZE, CELL_MEM_READ });
 }
 
+/* Nothing is mapped, so nothing can be mapped elsewhere. */
+static void test_empty_root_region(void **state)
+{
+	struct cell_memory memory[] = { { 0x1000, 0x40000000, 0, CELL_MEM_READ }, { 0 } };
+	struct fake_config root = fake_root;
+	struct paging_entry e;
+
+	(void)state;
+	memory[1] = fake_root.memory[0];
+	root.memory = memory;
+	root.num_memory = ARRAY_SIZE(memory);
+	assert_int_equal(fake_boot(&root), 0);
+	assert_true(paging_lookup(&root_cell.stage2, 0x1000, &e));
+	assert_false(paging_lookup(&root_cell.stage2, 0x40000000, &e));
+}
+
 static void test_no_room_for_the_configuration(void **state)
 {
 	(void)state;
@@ -147,6 +174,8 @@ int main(void)
 		FAKE_TEST(test_cpu_not_in_the_set),
 		FAKE_TEST(test_cpu_beyond_what_we_count),
 		FAKE_TEST(test_gaps_between_cpus),
+		FAKE_TEST(test_cpu_set_too_large),
+		FAKE_TEST(test_empty_root_region),
 		FAKE_TEST(test_root_region_elsewhere),
 		FAKE_TEST(test_root_region_of_messages),
 		FAKE_TEST(test_root_region_too_high),

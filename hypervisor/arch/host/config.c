@@ -79,7 +79,7 @@ int fake_boot(const struct fake_config *root)
 		.revision = CELL_CONFIG_REVISION,
 		.hypervisor_memory = { .phys_start = FAKE_HV_START, .size = fake.hv_bytes },
 		.debug_console = { .type = CELL_CONSOLE_8250 },
-		.mmconfig_base = FAKE_MMCONFIG,
+		.mmconfig_base = fake.no_mmconfig ? 0 : FAKE_MMCONFIG,
 	};
 	fake_config_write(&all, &system->root_cell);
 

@@ -29,6 +29,7 @@ struct fake {
 	u32 max_cpus;			   /**< blocks */
 	u64 hv_bytes;			   /**< size of hypervisor memory, at most 2 MiB */
 	unsigned int max_leaf;		   /**< of the stage-2 format */
+	bool no_mmconfig;		   /**< configuration space is reached by ports only */
 	int cell_init_error;		   /**< arch_cell_init() of a cell that is not root refuses with this */
 	void (*on_temp_map)(paddr_t page); /**< called by arch_temp_map(): another CPU is fast just now */
 	void (*on_pci_write)(u16 bdf);	   /**< called behind each write to configuration space */

@@ -47,16 +47,22 @@ def kernel_release():
     return re.search(r'linux-headers-(\S+)', headers).group(1)
 
 
-def compile_project(folder, compiler='gcc', options=()):
-    """Bring a build folder up to date."""
+def set_up_project(folder, compiler='gcc', options=()):
+    """Set a build folder up if its options are new; the caller has it locked."""
     setup = [*INSTALLED, f'-Dkdir=/usr/src/linux-headers-{kernel_release()}', *options]
     stamp, wanted = folder / '.options', '\n'.join([compiler, *setup])
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    progress(f'setting up {os.path.relpath(folder)}')
+    again = ['--wipe'] if (folder / 'build.ninja').exists() else []
+    tool('meson', 'setup', *again, *setup, folder, ROOT, env=os.environ | {'CC': compiler})
+    stamp.write_text(wanted)
+
+
+def compile_project(folder, compiler='gcc', options=()):
+    """Bring a build folder up to date."""
     with locked(folder.name):
-        if not stamp.exists() or stamp.read_text() != wanted:
-            progress(f'setting up {os.path.relpath(folder)}')
-            again = ['--wipe'] if (folder / 'build.ninja').exists() else []
-            tool('meson', 'setup', *again, *setup, folder, ROOT, env=os.environ | {'CC': compiler})
-            stamp.write_text(wanted)
+        set_up_project(folder, compiler, options)
         progress(f'building {os.path.relpath(folder)}')
         ninja = subprocess.run(['ninja', '--quiet', '-C', str(folder)], stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, text=True)

@@ -31,6 +31,7 @@ struct CellJob {
 	bool giving_up; /**< takes back the resources of a failed cell, which stays failed */
 	bool fallback;	/**< what ran before */
 	bool again;	/**< its first worker was lost */
+	uint64_t seq;	/**< events up to this one were before it */
 	ActionDone done;
 	void *userdata;
 	Waiter *waiters;
@@ -179,11 +180,18 @@ static int start_worker(CellJob *job)
 /** try_again - somebody has killed the worker: nobody knows what it did, but a second one will */
 static bool try_again(CellJob *job)
 {
+	const Cell *c = job->cell;
+
 	if (job->again)
 		return false;
 	job->again = true;
 	job->plan.ours |= !job->plan.created;
-	log_cell(job->cell, LOG_WARNING, NULL, "The worker was lost, starting another one.");
+	/* The cell has consented already if its end was heard of; the next one is not asked. */
+	if (c->host->drain)
+		c->host->drain(c->host->userdata);
+	if (c->loaded_seq > job->seq)
+		job->plan.consent = JOB_CONSENT_FORCE;
+	log_cell(c, LOG_WARNING, NULL, "The worker was lost, starting another one.");
 	return start_worker(job) >= 0;
 }
 
@@ -265,6 +273,7 @@ static int begin(Cell *c, const CellJob *template, CellState state)
 	job->plan.created = cell_is_created(c);
 	job->plan.shutdown_timeout_usec = cell_policy(c)->shutdown_timeout_usec;
 	job->fallback = c->fallback;
+	job->seq = c->kernel_seq;
 
 	if (job->plan.operation == CELL_OPERATION_START || job->plan.operation == CELL_OPERATION_RESTART)
 		cell_set_fallback(c, job->plan.fallback);

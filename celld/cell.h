@@ -137,6 +137,7 @@ struct Cell {
 
 	KernelCell kernel;   /**< newest known, .id < 0: not created */
 	uint64_t kernel_seq; /**< events up to this one are in .kernel */
+	uint64_t loaded_seq; /**< event with which it was last made loadable or started */
 	CellFault fault;     /**< of the last failure; forgotten at start */
 	char *last_words;    /**< what it printed before that, clean text of at most 1 KiB, or NULL */
 	int last_error;	     /**< of the last action, -CELL_E* or 0 */

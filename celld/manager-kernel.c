@@ -269,10 +269,12 @@ static void take_in(Manager *m, Cell *c, const NetEvent *e)
 		k.id = -1;
 		break;
 	case NET_EVENT_STARTED:
+		c->loaded_seq = e->seq;
 		k.state = KERNEL_RUNNING;
 		memset(&k.failed, 0, sizeof(k.failed));
 		break;
 	case NET_EVENT_LOADABLE:
+		c->loaded_seq = e->seq;
 		k.state = KERNEL_SHUT_DOWN;
 		memset(&k.failed, 0, sizeof(k.failed));
 		break;

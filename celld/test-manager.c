@@ -442,6 +442,29 @@ static void test_killed_worker(void **state)
 	assert_int_equal(c->state, CELL_CREATED);
 }
 
+static void test_killed_after_consent(void **state)
+{
+	Outcome o = { 0 };
+	Cell *c = cell("rtos");
+
+	(void)state;
+	start("rtos", 0);
+	wait_until(!manager->look);
+	sim->delay_usec = 60000000;
+	assert_int_equal(action_restart(c, JOB_CONSENT_ASK, on_done, &o), 0);
+	/* As if by the worker. What runs now was not there when the restart was asked for: its refusal is no answer. */
+	sim_lock(sim);
+	sim_emit(sim, NET_EVENT_LOADABLE, kernel_cell("rtos"), NULL, 0);
+	sim_emit(sim, NET_EVENT_STARTED, kernel_cell("rtos"), NULL, 0);
+	kernel_cell("rtos")->behaviour = SIM_DENY;
+	sim_unlock(sim);
+	kill_worker();
+	sim->delay_usec = 0;
+	wait_until(o.done && !manager->look);
+	assert_int_equal(o.error, 0);
+	assert_int_equal(c->state, CELL_RUNNING);
+}
+
 static void test_killed_workers(void **state)
 {
 	Outcome o = { 0 };
@@ -1471,6 +1494,7 @@ int main(void)
 		history(test_failed_starts),
 		history(test_no_worker),
 		history(test_killed_worker),
+		history(test_killed_after_consent),
 		history(test_killed_workers),
 		history(test_bad_configuration),
 		history(test_conflict),

@@ -162,8 +162,15 @@ class Trace:
             return True
         if before and (before.kind == 'failed' or before.did('die') or any(line['value'] < 0 for line in before.lines)):
             return True
+        if job.kind == 'stop' and self.was_taken_over(job, begin):
+            return True
         return any((line['what'], line['value']) in ENDS
                    for line in self.between(job.cell, before.begin if before else 0, job.end))
+
+    def was_taken_over(self, job, begin):
+        """Has a supervisor found that its run was over, so that there was a cell to give back?"""
+        return any(call['call'] == 'Supervise' and call['error'] == '' and begin <= call['t'] and call['sent'] <= job.end
+                   for call in self.calls[job.cell])
 
     def bad_jobs(self, cell):
         jobs = jobs_of(self.kernel[cell])
@@ -230,12 +237,14 @@ class Trace:
                 yield f'{line["cell"]}: a lease was lost at {line["t"]} though celld was there'
 
     def bad_policy(self, cell):
-        """celld starts a cell by itself only so often until somebody starts it."""
+        """celld starts a cell by itself only so often until somebody starts it. A second worker for a lost one is no
+        second start."""
         resets = [(call['sent'], call['t']) for call in self.calls[cell]
                   if call['call'] in CALLS_OF['start'] | {'ResetFailedCell'}] + self.gone
-        row, last = 0, 0
+        row, last, lost = 0, 0, False
         for job in jobs_of(self.kernel[cell]):
-            if job.kind != 'start':
+            is_another_try, lost = lost, job.did('die')
+            if job.kind != 'start' or is_another_try:
                 continue
             asked = any(begin <= job.end and end >= job.begin for begin, end in resets)
             row = 0 if asked or any(last < begin <= job.end for begin, _ in resets) else row + 1

@@ -63,6 +63,13 @@ def test_doubled_operation():
     judge([*STARTED, *stop(30), call(29, 33, 'StopCell'), *start(40, 3)], 'doubled: start')
 
 
+def test_taken_over():
+    """A supervisor that comes back to a cell that somebody has only created gives it back."""
+    created = [kernel(1, 'create'), state(2, 'created'), call(0, 3, 'CreateCell')]
+    judge([*created, *stop(30), call(20, 25, 'Supervise')])
+    judge([*created, *stop(30), call(40, 45, 'Supervise')], 'doubled: stop')
+
+
 def test_started_twice():
     judge([*STARTED, *start(20, 3, created=False)[:2], kernel(23, 'start', pid=3), kernel(24, 'start', pid=3),
            call(19, 25, 'RestartCell')], 'start of a cell that is running')
@@ -74,6 +81,10 @@ def test_policy():
     again = start(30, 3, created=False)
     judge([*STARTED, *failure, *again])
     judge([*STARTED, *failure, *again, kernel(40, 'park', pid=9), *start(50, 4, created=False)], 'in a row by itself')
+    lost = [kernel(33, 'die', pid=3), *start(34, 5, created=False)]
+    judge([*STARTED, *failure, *again, *lost])
+    judge([*STARTED, *failure, *again, *lost, kernel(40, 'park', pid=9), *start(50, 4, created=False)],
+          'in a row by itself')
 
 
 def test_wrong_failure():

@@ -57,7 +57,7 @@ class Job:
         if self.did('start'):
             return 'start'
         if self.did('create') and not self.did('destroy'):
-            return 'create' if len(self.lines) == 1 else 'failed'
+            return 'failed' if any(line['what'] == 'load' for line in self.lines) else 'create'
         if self.did('destroy', 0, -errno.ENOENT) and not any(line['what'] in ('create', 'load') for line in self.lines):
             return 'stop'
         return 'failed'
@@ -162,13 +162,13 @@ class Trace:
             return True
         if before and (before.kind == 'failed' or before.did('die') or any(line['value'] < 0 for line in before.lines)):
             return True
-        if job.kind == 'stop' and self.was_taken_over(job, begin):
+        if self.was_taken_over(job, begin):
             return True
         return any((line['what'], line['value']) in ENDS
                    for line in self.between(job.cell, before.begin if before else 0, job.end))
 
     def was_taken_over(self, job, begin):
-        """Has a supervisor found that its run was over, so that there was a cell to give back?"""
+        """Has a supervisor found that its run was over, so that there was a cell to restart or to give back?"""
         return any(call['call'] == 'Supervise' and call['error'] == '' and begin <= call['t'] and call['sent'] <= job.end
                    for call in self.calls[job.cell])
 

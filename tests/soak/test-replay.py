@@ -68,6 +68,13 @@ def test_taken_over():
     created = [kernel(1, 'create'), state(2, 'created'), call(0, 3, 'CreateCell')]
     judge([*created, *stop(30), call(20, 25, 'Supervise')])
     judge([*created, *stop(30), call(40, 45, 'Supervise')], 'doubled: stop')
+    judge([*created, *start(30, 3, created=False), call(20, 25, 'Supervise')])
+
+
+def test_lost_worker():
+    """What was done before the worker died was done."""
+    judge([kernel(1, 'create'), kernel(2, 'die'), state(3, 'created'), call(0, 4, 'CreateCell')])
+    judge([kernel(2, 'die'), state(3, 'created'), call(0, 4, 'CreateCell')], 'lost: CreateCell')
 
 
 def test_started_twice():

@@ -183,7 +183,9 @@ class Trace:
                 yield f'lost: {call["call"]} was answered with success at {call["t"]}, but nothing was done'
             may_have = [call for call in calls if call['error'] in ('', 'vanished', STANDARD + 'NoReply',
                                                                     STANDARD + 'IOError')]
-            unasked = [job for job in ours if not self.has_other_reason(job, before.get(id(job)))]
+            # A worker that died behind its creation may have been about to start the cell.
+            unasked = [job for job in ours if not (kind == 'create' and job.did('die')) and
+                       not self.has_other_reason(job, before.get(id(job)))]
             for job in unmatched(unasked, may_have)[0]:
                 yield f'doubled: {kind} at {job.end}, that nobody has asked for'
 

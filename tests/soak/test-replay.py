@@ -75,6 +75,9 @@ def test_lost_worker():
     """What was done before the worker died was done."""
     judge([kernel(1, 'create'), kernel(2, 'die'), state(3, 'created'), call(0, 4, 'CreateCell')])
     judge([kernel(2, 'die'), state(3, 'created'), call(0, 4, 'CreateCell')], 'lost: CreateCell')
+    judge([state(1, 'starting'), kernel(2, 'create'), kernel(3, 'die'), kernel(4, 'load', pid=2),
+           kernel(5, 'start', -22, pid=2), kernel(6, 'destroy', pid=2), state(7, 'failed'),
+           call(0, 8, 'StartCell', STANDARD + 'Failed')])
 
 
 def test_started_twice():

@@ -190,9 +190,10 @@ class Trace:
                 yield f'doubled: {kind} at {job.end}, that nobody has asked for'
 
     def states(self, cell):
-        """What celld believed: times, and the states that began then. A new celld tells only of what changes."""
+        """What celld believed: times, and the states that began then. A new celld tells only of what changes, and one
+        that is being killed may still tell."""
         told = [(line['at'], line['state']) for line in self.signals[cell] if 'state' in line]
-        changes = sorted([(0, 'defined'), *told, *((gone, 'unknown') for gone, _ in self.gone)])
+        changes = sorted([(0, 'defined'), *told, *((moment, 'unknown') for times in self.gone for moment in times)])
         return [at for at, _ in changes], [state for _, state in changes]
 
     def kernel_said(self, call, *values):

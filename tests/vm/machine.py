@@ -15,10 +15,15 @@ import struct
 import subprocess
 import time
 
+import backports
+
 KERNEL_ARGUMENTS = ('console=ttyS1,115200 quiet loglevel=5 mitigations=off audit=0 apparmor=0 selinux=0 '
                     'cryptomgr.notests no_timer_check tsc=reliable raid=noautodetect net.ifnames=0 oops=panic panic=-1 '
                     'systemd.show_status=0')
 LOGS = ['hypervisor.log', 'console.log', 'cell.log']
+# Interrupt remapping lets Linux run x2APIC; DMA is not remapped.
+X2APIC_DEVICE = 'intel-iommu,intremap=on,eim=on'
+X2APIC_APPEND = 'intel_iommu=off'
 CABLE_BYTES = 4096  # that may wait in the cable between COM3 and COM4
 PR_SET_PDEATHSIG = 1
 
@@ -43,6 +48,8 @@ def add_machine_options(parser):
     add('--append', metavar='ARGS', default='', help='more arguments for the kernel')
     add('--device', metavar='DEVICE', action='append', default=[], help='one more device, as QEMU names it')
     add('--qemu', metavar='BIN', default='qemu-system-x86_64', help='emulator (%(default)s)')
+    add('--x2apic', action='store_true',
+        help=f'x2APIC and Intel interrupt remapping, by the emulator of {backports.SUITE}')
 
 
 def die_with_parent():
@@ -57,6 +64,7 @@ class Machine:
     """
 
     def __init__(self, image, folder, options):
+        emulator, environment = backports.emulator() if options.x2apic else ([options.qemu], os.environ)
         self.folder = folder
         self.options = options
         self.deadline = None
@@ -71,10 +79,10 @@ class Machine:
         self._connect(self.line, self.cell)
         ends = [agent_end, monitor_end, cell_end, line_end]
         numbers = [end.fileno() for end in ends]
+        command = emulator + self._arguments(image, *numbers)
         with open(folder / 'qemu.log', 'wb') as log:
-            self.qemu = subprocess.Popen(self._command_line(image, *numbers), stdin=subprocess.DEVNULL, stdout=log,
-                                         stderr=log, pass_fds=numbers, preexec_fn=die_with_parent,
-                                         start_new_session=True)
+            self.qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=numbers,
+                                         env=environment, preexec_fn=die_with_parent, start_new_session=True)
         for end in ends:
             end.close()
 
@@ -89,15 +97,17 @@ class Machine:
         source.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CABLE_BYTES)
         self.selector.register(source, selectors.EVENT_READ, carry)
 
-    def _command_line(self, image, agent, monitor, cell, line):
+    def _arguments(self, image, agent, monitor, cell, line):
         options = self.options
-        arguments = KERNEL_ARGUMENTS
+        arguments, cpu, devices = f'{KERNEL_ARGUMENTS} {options.append}', options.cpu, options.device
+        if options.x2apic:
+            arguments, cpu, devices = f'{arguments} {X2APIC_APPEND}', f'{cpu},+x2apic', [X2APIC_DEVICE, *devices]
         if options.reserve != 'none':
             arguments += f' memmap={options.reserve}'
-        command = [options.qemu, '-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', options.cpu,
-                   '-smp', str(options.cpus), '-m', options.memory, '-nodefaults', '-display', 'none', '-no-reboot',
+        command = ['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', cpu, '-smp', str(options.cpus),
+                   '-m', options.memory, '-nodefaults', '-display', 'none', '-no-reboot',
                    '-kernel', str(image.vmlinux), '-initrd', str(image.initramfs),
-                   '-append', f'{arguments} {options.append}',
+                   '-append', arguments,
                    '-chardev', f'socket,id=monitor,fd={monitor}', '-mon', 'chardev=monitor,mode=control',
                    '-chardev', f'socket,id=agent,fd={agent}', '-device', 'virtio-serial-pci',
                    '-device', 'virtserialport,nr=1,chardev=agent']
@@ -110,7 +120,7 @@ class Machine:
                                            (4, 0x2e8, 5, f'socket,fd={line}')]:
             command += ['-chardev', f'{backend},id=com{number}',
                         '-device', f'isa-serial,chardev=com{number},iobase={port:#x},irq={irq}']
-        for device in options.device:
+        for device in devices:
             command += ['-device', device]
         if options.share:
             command += ['-virtfs', f'local,path={options.share},mount_tag=share,security_model=none,multidevs=remap']

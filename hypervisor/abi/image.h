@@ -76,6 +76,7 @@ enum hv_event_type {
 	HV_EVENT_CPU_PARKED = 5,  /**< a CPU violated; cause, address, registers tell how */
 	HV_EVENT_CELL_FAILED = 6, /**< all CPUs of the cell are parked */
 	HV_EVENT_REFUSED = 7,	  /**< a management call was refused; text names the resource */
+	HV_EVENT_DMA_FAULT = 8,	  /**< an IOMMU kept a device of the cell from memory; bdf, address, access */
 };
 
 /** Why a CPU was parked; address is a guest-physical address, port, MSR number... as said. */
@@ -101,12 +102,13 @@ struct hv_event {
 	uint32_t state;	       /**< enum cell_comm_state after the event */
 	uint32_t cpu;	       /**< logical CPU, 0xffffffff if none */
 	uint32_t cause;	       /**< enum hv_cause */
-	uint32_t access;       /**< bits 7:0 width in bytes, bit 8: write, bit 9: fetch */
-	uint64_t address;      /**< see enum hv_cause */
+	uint32_t access;       /**< bits 7:0 width in bytes, 0: unknown; bit 8: write, bit 9: fetch */
+	uint64_t address;      /**< see enum hv_cause; HV_EVENT_DMA_FAULT: where the device wanted to go */
 	char name[CELL_NAME_BYTES];
 	char text[96];	   /**< NUL-terminated, for people */
 	uint64_t regs[20]; /**< RAX RBX RCX RDX RSI RDI RBP RSP R8-R15 RIP RFLAGS CR0 CR3; 0 without CPU */
-	uint8_t reserved[48];
+	uint16_t bdf;	   /**< HV_EVENT_DMA_FAULT: bus [15:8], device [7:3], function [2:0] */
+	uint8_t reserved[46];
 };
 
 #define HV_EVENT_WRITE 0x100

@@ -60,6 +60,14 @@ u32 cell_set_state(struct cell *cell, u32 state)
 	return __atomic_exchange_n(&cell->comm->state, state, __ATOMIC_SEQ_CST);
 }
 
+static int init_tables(struct cell *cell)
+{
+	const struct paging_format *dma = arch_dma_format();
+	int err = paging_init(&cell->stage2, &arch_stage2_format);
+
+	return err || !dma ? err : paging_init(&cell->dma, dma);
+}
+
 int cell_init_root(void)
 {
 	int err;
@@ -72,7 +80,7 @@ int cell_init_root(void)
 	if (!err)
 		err = memory_check_root();
 	if (!err)
-		err = paging_init(&root_cell.stage2, &arch_stage2_format);
+		err = init_tables(&root_cell);
 	if (!err)
 		err = mmio_init(&root_cell);
 	if (!err)
@@ -178,11 +186,12 @@ static void reset_devices(const struct cell *cell)
 	arch_cell_reset(cell);
 }
 
-/* Root's stage-2 changed: every root CPU, this one too, must not use what it cached. */
+/* Root's tables changed: no root CPU, this one too, and no device of root's must use what it cached. */
 static void flush_root(void)
 {
 	unsigned int id;
 
+	arch_dma_flush(&root_cell);
 	for_each_cpu (id, &root_cell.cpus)
 		pcpu_of(id)->shared.flush = 1;
 }
@@ -324,7 +333,7 @@ static int prepare(struct cell *cell)
 
 	if (err)
 		return err;
-	if (paging_init(&cell->stage2, &arch_stage2_format))
+	if (init_tables(cell))
 		return refuse(-ENOMEM, "cell %s: no page left for page tables", cell->name);
 	err = mmio_init(cell);
 	if (!err)
@@ -361,6 +370,7 @@ static void cell_free(struct cell *cell)
 	arch_cell_exit(cell);
 	mmio_exit(cell);
 	paging_exit(&cell->stage2);
+	paging_exit(&cell->dma);
 	pool_free(cell->comm, 1);
 	pool_free(cell->console, 1);
 	pool_free((void *)cell->config, cell->config_pages);

@@ -67,6 +67,23 @@ void event_parked(const struct pcpu *cpu, const struct violation *v)
 	publish(&e);
 }
 
+void event_dma(const struct cell *cell, u16 bdf, u64 address, u32 access)
+{
+	struct hv_event e = {
+		.type = HV_EVENT_DMA_FAULT,
+		.cpu = NO_CPU,
+		.access = access,
+		.address = address,
+		.bdf = bdf,
+	};
+
+	describe_cell(&e, cell);
+	format(e.text, sizeof(e.text), "PCI device %02x:%02x.%u: DMA %s 0x%llx is blocked", bdf >> 8, bdf >> 3 & 0x1f,
+	       bdf & 7, access & HV_EVENT_WRITE ? "write to" : "read of", (unsigned long long)address);
+	publish(&e);
+	print("cell %s: %s\n", cell->name, e.text);
+}
+
 int refuse(int err, const char *fmt, ...)
 {
 	struct hv_event e = { .type = HV_EVENT_REFUSED, .cpu = NO_CPU };

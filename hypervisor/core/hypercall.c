@@ -26,6 +26,8 @@ static s64 hc_disable(struct pcpu *cpu)
 			spin_unlock(&control_lock);
 		}
 	}
+	if (!busy && arrived + 1 == expected)
+		arch_stop_devices();
 	WRITE_ONCE(arrived, arrived + 1);
 	if (busy) {
 		if (arrived == expected)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A cell's memory: ownership checks, the cell's stage-2, and the moves of regions between root and cell.
+ * A cell's memory: ownership checks, the cell's tables, and the moves of regions between root and cell.
  *
- * Root's stage-2 is the record of who owns what: a page is root's if root's tables map it to itself.
+ * Root's stage-2 is the record of who owns what: a page is root's if root's tables map it to itself. Where there is an
+ * IOMMU, a second set of tables follows it, with what devices may reach.
  */
 #include <hv/arch.h>
 #include <hv/memory.h>
@@ -23,6 +24,45 @@ unsigned int mem_access(const struct cell_memory *mem)
 	if (mem->flags & CELL_MEM_IO)
 		access |= ACCESS_DEVICE;
 	return access;
+}
+
+static struct paging *next_tables(struct cell *cell, const struct paging *pg)
+{
+	return pg == &cell->stage2 && cell->dma.root ? &cell->dma : NULL;
+}
+
+/* What the cell's CPUs use, and what its devices do. */
+#define for_each_tables(pg, cell) for ((pg) = &(cell)->stage2; (pg); (pg) = next_tables(cell, pg))
+
+/* Devices may reach less than CPUs: the part of a range that their tables can have. */
+static u64 reach(const struct paging *pg, u64 start, u64 size)
+{
+	u64 limit = paging_level_size(pg->format->levels);
+
+	if (pg->format == &arch_stage2_format)
+		return size;
+	return start < limit ? MIN(size, limit - start) : 0;
+}
+
+static int split(struct paging *pg, u64 start, u64 size)
+{
+	size = reach(pg, start, size);
+	return size ? paging_split(pg, start, size) : 0;
+}
+
+static void unmap(struct paging *pg, u64 start, u64 size)
+{
+	paging_unmap(pg, start, reach(pg, start, size));
+}
+
+/* What a region is to the users of these tables; 0: nothing. */
+static unsigned int access_by(const struct cell *cell, const struct paging *pg, const struct cell_memory *mem)
+{
+	if (pg == &cell->stage2)
+		return mem_access(mem);
+	if (!(mem->flags & CELL_MEM_DMA) || mem->flags & CELL_MEM_COMM_REGION)
+		return 0;
+	return mem_access(mem) & (ACCESS_READ | ACCESS_WRITE);
 }
 
 bool memory_changes_hands(const struct cell_memory *mem)
@@ -181,12 +221,28 @@ int memory_check(const struct cell_config *config)
 	return 0;
 }
 
+static int map_region(struct cell *cell, struct paging *pg, const struct cell_memory *mem)
+{
+	paddr_t phys = mem->flags & CELL_MEM_COMM_REGION ? arch_virt_to_phys(cell->comm) : mem->phys_start;
+	unsigned int access = access_by(cell, pg, mem);
+	int err = 0;
+
+	if (access || pg == &cell->stage2)
+		err = paging_map(pg, mem->virt_start, phys, mem->size, access, !(mem->flags & CELL_MEM_NO_HUGEPAGES));
+	if (!err)
+		return 0;
+	return refuse(err == -ERANGE && pg == &cell->dma ? -E2BIG : err,
+		      "cell %s: memory region %u: cannot map 0x%llx+0x%llx%s", cell->name,
+		      (u32)(mem - config_memory(cell->config)), (unsigned long long)mem->virt_start,
+		      (unsigned long long)mem->size, pg == &cell->dma ? " for devices" : "");
+}
+
 int memory_map_regions(struct cell *cell)
 {
 	const struct cell_memory *mem;
+	struct paging *pg;
 
 	for_each_mem (mem, cell->config) {
-		paddr_t phys = mem->phys_start;
 		int err = 0;
 
 		if (mem->size && mem_is_subpage(mem))
@@ -195,31 +251,40 @@ int memory_map_regions(struct cell *cell)
 			return err;
 		if (!mem->size || mem_is_subpage(mem))
 			continue;
-		if (mem->flags & CELL_MEM_COMM_REGION)
-			phys = arch_virt_to_phys(cell->comm);
-		err = paging_map(&cell->stage2, mem->virt_start, phys, mem->size, mem_access(mem),
-				 !(mem->flags & CELL_MEM_NO_HUGEPAGES));
+		for_each_tables(pg, cell) if (!err) err = map_region(cell, pg, mem);
 		if (err)
-			return refuse(err, "cell %s: memory region %u: cannot map 0x%llx+0x%llx", cell->name,
-				      (u32)(mem - config_memory(cell->config)), (unsigned long long)mem->virt_start,
-				      (unsigned long long)mem->size);
+			return err;
 	}
 	return 0;
+}
+
+int memory_hide(struct cell *cell, u64 start, u64 size)
+{
+	struct paging *pg;
+	int err = 0;
+
+	for_each_tables(pg, cell)
+	{
+		if (!err)
+			err = split(pg, start, size);
+		if (!err)
+			unmap(pg, start, size);
+	}
+	return err;
 }
 
 int memory_split_root(const struct cell *cell)
 {
 	const struct cell_memory *mem;
+	struct paging *pg;
+	int err = 0;
 
 	for_each_mem (mem, cell->config) {
-		int err = 0;
-
-		if (memory_changes_hands(mem))
-			err = paging_split(&root_cell.stage2, first_page(mem), pages_size(mem));
-		if (err)
-			return refuse(err, "cell %s: no pages left to split root's page tables", cell->name);
+		if (!memory_changes_hands(mem))
+			continue;
+		for_each_tables(pg, &root_cell) if (!err) err = split(pg, first_page(mem), pages_size(mem));
 	}
-	return 0;
+	return err ? refuse(err, "cell %s: no pages left to split root's page tables", cell->name) : 0;
 }
 
 /* Nothing is loaded into sub-page regions. */
@@ -232,10 +297,11 @@ static bool selected(const struct cell_memory *mem, bool loadable_only)
 void memory_take(const struct cell *cell, bool loadable_only)
 {
 	const struct cell_memory *mem;
+	struct paging *pg;
 
 	for_each_mem (mem, cell->config)
-		if (selected(mem, loadable_only))
-			paging_unmap(&root_cell.stage2, first_page(mem), pages_size(mem));
+		for_each_tables(pg, &root_cell) if (selected(mem, loadable_only))
+			unmap(pg, first_page(mem), pages_size(mem));
 }
 
 /* The part of a range that lies in a region of root's; size 0: none. */
@@ -264,58 +330,62 @@ static bool remains_divided(paddr_t page, const struct cell *except)
 	return false;
 }
 
-static void give_range(paddr_t first, u64 range)
+static void give_range(struct paging *pg, paddr_t first, u64 range)
 {
 	const struct cell_memory *root_mem;
 	paddr_t start;
 
 	for_each_mem (root_mem, root_cell.config) {
 		u64 size = common_part(first, range, root_mem, &start);
+		unsigned int access = access_by(&root_cell, pg, root_mem);
 
-		if (size && paging_map(&root_cell.stage2, start, start, size, mem_access(root_mem),
-				       !(root_mem->flags & CELL_MEM_NO_HUGEPAGES)))
+		if (size && (access || pg == &root_cell.stage2) &&
+		    paging_map(pg, start, start, size, access, !(root_mem->flags & CELL_MEM_NO_HUGEPAGES)))
 			print("BUG: cannot return 0x%llx to root\n", (unsigned long long)start);
 	}
+}
+
+static void give_region(struct paging *pg, const struct cell_memory *mem, const struct cell *cell)
+{
+	if (!mem_is_subpage(mem)) {
+		give_range(pg, mem->phys_start, mem->size);
+		return;
+	}
+	for (paddr_t page = first_page(mem); page < mem->phys_start + mem->size; page += PAGE_SIZE)
+		if (!remains_divided(page, cell))
+			give_range(pg, page, PAGE_SIZE);
 }
 
 void memory_give(const struct cell *cell, bool loadable_only)
 {
 	const struct cell_memory *mem;
+	struct paging *pg;
 
-	for_each_mem (mem, cell->config) {
-		if (!selected(mem, loadable_only))
-			continue;
-		if (!mem_is_subpage(mem)) {
-			give_range(mem->phys_start, mem->size);
-			continue;
-		}
-		for (paddr_t page = first_page(mem); page < mem->phys_start + mem->size; page += PAGE_SIZE)
-			if (!remains_divided(page, cell))
-				give_range(page, PAGE_SIZE);
-	}
+	for_each_mem (mem, cell->config)
+		for_each_tables(pg, &root_cell) if (selected(mem, loadable_only)) give_region(pg, mem, cell);
 }
 
 /* Merge the leaves around a region that root's configuration maps by one of its regions, as at setup. */
-static void merge_part(const struct cell_memory *mem, const struct cell_memory *root_mem)
+static void merge_part(struct paging *pg, const struct cell_memory *mem, const struct cell_memory *root_mem)
 {
-	u64 block = paging_level_size(arch_stage2_format.max_leaf);
+	u64 block = paging_level_size(pg->format->max_leaf);
 	paddr_t start = MAX(mem->phys_start & ~(block - 1), root_mem->phys_start);
 	paddr_t end =
 		MIN((mem->phys_start + mem->size + block - 1) & ~(block - 1), root_mem->phys_start + root_mem->size);
 
 	if (start < end && !mem_is_subpage(root_mem) && !(root_mem->flags & CELL_MEM_NO_HUGEPAGES))
-		paging_merge(&root_cell.stage2, start, end - start);
+		paging_merge(pg, start, reach(pg, start, end - start));
 }
 
 void memory_merge_root(const struct cell *cell)
 {
 	const struct cell_memory *mem, *root_mem;
 	const struct cell *other;
+	struct paging *pg;
 
 	for_each_mem (mem, cell->config)
 		for_each_mem (root_mem, root_cell.config)
-			if (memory_changes_hands(mem))
-				merge_part(mem, root_mem);
+			for_each_tables(pg, &root_cell) if (memory_changes_hands(mem)) merge_part(pg, mem, root_mem);
 	/* Root has all pages of a loadable cell, whose borders may be gone now. Needs no more than was just freed. */
 	for_each_cell (other)
 		if (other != &root_cell && other != cell)

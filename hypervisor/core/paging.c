@@ -88,7 +88,7 @@ static int make_table(const struct paging_format *f, u64 *slot, unsigned int lev
 		for (unsigned int i = 0; i < PAGING_ENTRIES; i++, pa += paging_level_size(level - 1))
 			table[i] = f->leaf(pa, f->access(entry), level - 1);
 	}
-	*slot = f->table(arch_virt_to_phys(table));
+	*slot = f->table(arch_virt_to_phys(table), level);
 	return 0;
 }
 

@@ -77,6 +77,13 @@ bool pci_is_moderated(void)
 	return false;
 }
 
+const struct cell *pci_owner(u16 bdf)
+{
+	const struct pci_function *f = find_function(bdf);
+
+	return f ? f->owner : &root_cell;
+}
+
 /* --- capabilities --- */
 
 static const struct cell_pci_cap *caps_of(const struct pci_function *f)
@@ -237,12 +244,11 @@ static bool handle_config(struct pcpu *cpu, const struct mmio_window *w, struct 
 static int trap(struct cell *cell, u64 start, u64 size, mmio_handler *handler, const void *context)
 {
 	const struct mmio_window window = { start, size, handler, context };
-	int err = paging_split(&cell->stage2, start, size);
+	int err = memory_hide(cell, start, size);
 
 	if (err)
 		return refuse(err, "cell %s: cannot trap 0x%llx+0x%llx", cell->name, (unsigned long long)start,
 			      (unsigned long long)size);
-	paging_unmap(&cell->stage2, start, size);
 	return mmio_add(cell, &window);
 }
 
@@ -351,8 +357,10 @@ int pci_init(void)
 			err = check_device(&root_cell, f->listed);
 		if (!err)
 			err = trap_msix(&root_cell, f);
-		if (!err)
+		if (!err) {
 			adopt(f);
+			arch_dma_attach(&root_cell, f->listed);
+		}
 	}
 	return err || !num_functions ? err : trap_config(&root_cell);
 }
@@ -401,8 +409,10 @@ void pci_reset(const struct cell *cell)
 	struct pci_function *f;
 
 	for_each_function (f)
-		if (f->owner == cell && f->device->type == TYPE_DEVICE)
+		if (f->owner == cell && f->device->type == TYPE_DEVICE) {
 			reset_function(f);
+			arch_dma_attach(cell, f->device);
+		}
 }
 
 /* Root's CPUs are others now, and so are those that its messages may reach. */
@@ -428,6 +438,7 @@ void pci_take(struct cell *cell)
 			reset_function(f);
 		f->owner = cell;
 		f->device = d;
+		arch_dma_attach(cell, d);
 	}
 	apply_root();
 }
@@ -440,6 +451,7 @@ void pci_give(const struct cell *cell)
 		if (f->owner == cell) {
 			f->owner = &root_cell;
 			f->device = f->listed;
+			arch_dma_attach(&root_cell, f->listed);
 		}
 	apply_root();
 }

@@ -89,6 +89,8 @@ int setup_cpu(unsigned int cpu_id)
 		setup_error = setup_this(cpu_id);
 	if (!setup_error && first)
 		setup_error = setup_devices();
+	if (!setup_error && ready_cpus + 1 == image_header.online_cpus)
+		setup_error = arch_start_devices();
 	WRITE_ONCE(ready_cpus, ready_cpus + 1);
 	if (ready_cpus == image_header.online_cpus)
 		print(setup_error ? "setup failed: %d\n" : "all CPUs are in: %d\n", setup_error);

@@ -29,7 +29,9 @@ struct fake {
 	u32 max_cpus;			   /**< blocks */
 	u64 hv_bytes;			   /**< size of hypervisor memory, at most 2 MiB */
 	unsigned int max_leaf;		   /**< of the stage-2 format */
+	bool iommu;			   /**< there is one, see iommu.c */
 	bool no_mmconfig;		   /**< configuration space is reached by ports only */
+	int start_error;		   /**< arch_start_devices() fails with this */
 	int cell_init_error;		   /**< arch_cell_init() of a cell that is not root refuses with this */
 	void (*on_temp_map)(paddr_t page); /**< called by arch_temp_map(): another CPU is fast just now */
 	void (*on_pci_write)(u16 bdf);	   /**< called behind each write to configuration space */
@@ -68,6 +70,18 @@ u8 *fake_pci(u16 bdf, u16 reg);
 
 /** fake_message() - address of a message to a set of CPUs, in this machine's format */
 #define fake_message(cpus) (0xfa000000U | (cpus))
+
+/* --- iommu.c --- */
+
+extern struct paging_format fake_dma_format;
+
+/**
+ * fake_dma() - a function accesses memory
+ *
+ * What was reached once is reached until a flush of the cell that the function is attached to, as by a unit that caches
+ * translations. Return: where the access goes, -1 if it is blocked.
+ */
+s64 fake_dma(u16 bdf, u64 address, unsigned int access);
 
 /* --- pool-watch.c --- */
 
@@ -149,6 +163,7 @@ void fake_tables_visit(const struct paging *pg,
 struct fake_state {
 	u32 pool_used, cells, arch_cells;
 	u64 root_tables; /**< digest of the leaves: where, how large, what they mean */
+	u64 root_dma;	 /**< likewise, for devices */
 	struct cpu_set root_cpus;
 };
 

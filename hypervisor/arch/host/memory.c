@@ -70,6 +70,7 @@ void fake_power_on(void)
 		.online_cpus = fake.cpus,
 	};
 	arch_stage2_format.max_leaf = fake.max_leaf ? fake.max_leaf : 1;
+	fake_dma_format.max_leaf = arch_stage2_format.max_leaf;
 }
 
 /* --- memory hooks --- */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stage-2 format of the pretend architecture: unlike any real one, and every entry says what it is.
+ * Table formats of the pretend architecture: unlike any real one, and every entry says what it is.
  *
  * A leaf carries its level, so that a walk that takes it at another level, or reads what is no entry, ends the test.
  */
@@ -30,8 +30,10 @@ static u64 make_leaf(paddr_t pa, unsigned int access, unsigned int level)
 	return ENTRY_TAG | pa | (u64)level << ENTRY_LEVEL_SHIFT | ENTRY_LEAF | access;
 }
 
-static u64 make_table(paddr_t pa)
+static u64 make_table(paddr_t pa, unsigned int level)
 {
+	if (!level)
+		fake_fault("table below level 0");
 	check_address(pa, 0);
 	return ENTRY_TAG | pa;
 }
@@ -75,4 +77,52 @@ struct paging_format arch_stage2_format = {
 	.is_leaf = entry_is_leaf,
 	.access = entry_access,
 	.address = entry_address,
+};
+
+/* --- for devices: the same with another tag, so that none is taken for the other --- */
+
+#define DMA_TAG 0x0f0f000000000000UL
+
+static u64 dma_leaf(paddr_t pa, unsigned int access, unsigned int level)
+{
+	u64 entry = make_leaf(pa, access, level);
+
+	if (access & ~(ACCESS_READ | ACCESS_WRITE))
+		fake_fault("access 0x%x for devices", access);
+	return entry ? entry ^ DMA_TAG : 0;
+}
+
+static u64 dma_table(paddr_t pa, unsigned int level)
+{
+	return make_table(pa, level) ^ DMA_TAG;
+}
+
+static bool dma_present(u64 entry)
+{
+	return entry && entry_present(entry ^ DMA_TAG);
+}
+
+static bool dma_is_leaf(u64 entry, unsigned int level)
+{
+	return entry_is_leaf(entry ^ DMA_TAG, level);
+}
+
+static unsigned int dma_access(u64 entry)
+{
+	return entry_access(entry ^ DMA_TAG);
+}
+
+static paddr_t dma_address(u64 entry, unsigned int level)
+{
+	return entry_address(entry ^ DMA_TAG, level);
+}
+
+struct paging_format fake_dma_format = {
+	.levels = 3,
+	.leaf = dma_leaf,
+	.table = dma_table,
+	.present = dma_present,
+	.is_leaf = dma_is_leaf,
+	.access = dma_access,
+	.address = dma_address,
 };

@@ -54,6 +54,8 @@ void fake_state_read(struct fake_state *ret_state)
 	for_each_cell (cell)
 		ret_state->cells++;
 	fake_tables_visit(&root_cell.stage2, digest_leaf, &ret_state->root_tables);
+	if (root_cell.dma.root)
+		fake_tables_visit(&root_cell.dma, digest_leaf, &ret_state->root_dma);
 }
 
 static void check(const char *what, u64 before, u64 after, const char *file, int line)
@@ -72,6 +74,7 @@ void fake_state_check_at(const struct fake_state *before, const char *file, int 
 	check("cells", before->cells, now.cells, file, line);
 	check("arch_cell_init() less arch_cell_exit()", before->arch_cells, now.arch_cells, file, line);
 	check("leaves of root's tables", before->root_tables, now.root_tables, file, line);
+	check("leaves of the tables of root's devices", before->root_dma, now.root_dma, file, line);
 	for (unsigned int i = 0; i < ARRAY_SIZE(now.root_cpus.bits); i++)
 		check("root's CPUs", before->root_cpus.bits[i], now.root_cpus.bits[i], file, line);
 }

@@ -7,6 +7,7 @@
  */
 #include <image.h>
 #include <hv/arch.h>
+#include <hv/memory.h>
 #include <hv/print.h>
 #include "apic.h"
 #include "asm.h"
@@ -116,14 +117,11 @@ int apic_init(void)
 
 int apic_init_cell(struct cell *cell)
 {
-	int err;
+	int err = memory_hide(cell, XAPIC_BASE, PAGE_SIZE);
 
-	if (!x2apic)
-		return paging_map(&cell->stage2, XAPIC_BASE, XAPIC_BASE, PAGE_SIZE, ACCESS_READ | ACCESS_DEVICE, false);
-	err = paging_split(&cell->stage2, XAPIC_BASE, PAGE_SIZE);
-	if (!err)
-		paging_unmap(&cell->stage2, XAPIC_BASE, PAGE_SIZE);
-	return err;
+	if (err || x2apic)
+		return err;
+	return paging_map(&cell->stage2, XAPIC_BASE, XAPIC_BASE, PAGE_SIZE, ACCESS_READ | ACCESS_DEVICE, false);
 }
 
 static u32 own_ldr(const struct pcpu *cpu)

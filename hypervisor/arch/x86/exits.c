@@ -8,6 +8,7 @@
 #include "asm.h"
 #include "decode.h"
 #include "guest.h"
+#include "iommu.h"
 #include "vcpu.h"
 
 #define CPUID_1_ECX_VMX (1U << 5)
@@ -320,5 +321,5 @@ bool handle_management(struct pcpu *cpu)
 	if (ours)
 		__atomic_sub_fetch(&cpu->arch.kicks, 1, __ATOMIC_SEQ_CST);
 	handle_requests(cpu);
-	return ours;
+	return iommu_report_faults(cpu, ours) || ours;
 }

@@ -8,6 +8,7 @@
  * effect. What root programs while a cell has the pin takes effect when root has it again.
  */
 #include <hv/arch.h>
+#include <hv/memory.h>
 #include <hv/mmio.h>
 #include <hv/pool.h>
 #include <hv/print.h>
@@ -270,14 +271,13 @@ static int make_view(struct cell *cell, struct chip *c, struct ioapic_view **ret
 		return 0;
 	window.context = *ret_view = view = &cell->arch.ioapics[cell->arch.num_ioapics];
 	view->chip = c;
-	err = paging_split(&cell->stage2, c->address, PAGE_SIZE);
-	if (err)
-		return refuse(err, "cell %s: cannot trap the IOAPIC at 0x%llx", cell->name,
-			      (unsigned long long)c->address);
 	err = mmio_add(cell, &window);
 	if (err)
 		return err;
-	paging_unmap(&cell->stage2, c->address, PAGE_SIZE);
+	err = memory_hide(cell, c->address, PAGE_SIZE);
+	if (err)
+		return refuse(err, "cell %s: cannot trap the IOAPIC at 0x%llx", cell->name,
+			      (unsigned long long)c->address);
 	cell->arch.num_ioapics++;
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "asm.h"
 #include "host.h"
 #include "ioapic.h"
+#include "iommu.h"
 #include "ports.h"
 #include "vcpu.h"
 
@@ -36,6 +37,8 @@ int arch_init(void)
 		err = apic_init();
 	if (!err)
 		err = vendor_init();
+	if (!err)
+		err = iommu_choose();
 	if (err)
 		return err;
 	zero_page = pool_alloc(1);
@@ -55,6 +58,7 @@ int arch_init_root(void)
 	paddr_t start = host_memory_phys();
 	int err = 0;
 
+	err = memory_hide(&root_cell, start, host_memory_size());
 	for (u64 offset = 0; !err && offset < host_memory_size(); offset += PAGE_SIZE)
 		err = paging_map(&root_cell.stage2, start + offset, arch_zero_page(), PAGE_SIZE, ACCESS_READ, false);
 	if (!err && system_config->flags & CELL_SYSTEM_VIRTUAL_CONSOLE)
@@ -66,14 +70,15 @@ int arch_init_root(void)
 
 int arch_init_devices(void)
 {
-	return ioapic_init();
+	int err = ioapic_init();
+
+	return err ? err : iommu_init();
 }
 
 const char *arch_reserved(paddr_t start, u64 size)
 {
 	const struct cell_config *root = root_cell.config;
 	const struct cell_irqchip *chip = CONFIG_ARRAY(root, cell_irqchip, cell_config_irqchip_offset(root));
-	const struct cell_iommu *unit = system_config->iommu;
 	u64 mmconfig = system_config->mmconfig_base;
 
 	if (ranges_overlap(start, size, host_memory_phys(), host_memory_size()))
@@ -87,10 +92,7 @@ const char *arch_reserved(paddr_t start, u64 size)
 	for (u32 i = 0; i < root->num_irqchips; i++)
 		if (ranges_overlap(start, size, chip[i].address, PAGE_SIZE))
 			return "IOAPIC";
-	for (u32 i = 0; i < CELL_IOMMU_MAX && unit[i].base; i++)
-		if (ranges_overlap(start, size, unit[i].base, unit[i].size))
-			return "IOMMU";
-	return NULL;
+	return iommu_has(start, size) ? "IOMMU" : NULL;
 }
 
 int arch_cell_init(struct cell *cell)
@@ -101,6 +103,8 @@ int arch_cell_init(struct cell *cell)
 		err = ports_init(cell);
 	if (!err && cell != &root_cell)
 		err = ioapic_init_cell(cell);
+	if (!err)
+		err = iommu_init_cell(cell);
 	return err;
 }
 

@@ -31,8 +31,9 @@ static u64 leaf_bits(paddr_t pa, unsigned int access, unsigned int level)
 	return level ? entry | PTE_PS : entry;
 }
 
-static u64 host_table(paddr_t pa)
+static u64 host_table(paddr_t pa, unsigned int level)
 {
+	(void)level;
 	return pa | PTE_P | PTE_W | PTE_A;
 }
 
@@ -42,9 +43,9 @@ static u64 nested_leaf(paddr_t pa, unsigned int access, unsigned int level)
 	return access & ACCESS_READ ? leaf_bits(pa, access, level) | PTE_U : 0;
 }
 
-static u64 nested_table(paddr_t pa)
+static u64 nested_table(paddr_t pa, unsigned int level)
 {
-	return host_table(pa) | PTE_U;
+	return host_table(pa, level) | PTE_U;
 }
 
 static bool entry_present(u64 entry)

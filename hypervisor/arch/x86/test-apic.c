@@ -84,15 +84,10 @@ int paging_map(struct paging *pg, u64 va, paddr_t pa, u64 size, unsigned int acc
 	return 0;
 }
 
-int paging_split(struct paging *pg, u64 va, u64 size)
+int memory_hide(struct cell *of, u64 start, u64 size)
 {
-	(void)pg, (void)va, (void)size;
+	(void)of, (void)start, (void)size;
 	return 0;
-}
-
-void paging_unmap(struct paging *pg, u64 va, u64 size)
-{
-	(void)pg, (void)va, (void)size;
 }
 
 static void boot(bool with_x2apic)

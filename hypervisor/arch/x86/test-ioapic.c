@@ -148,15 +148,10 @@ int refuse(int err, const char *fmt, ...)
 	return err;
 }
 
-int paging_split(struct paging *pg, u64 va, u64 size)
+int memory_hide(struct cell *of, u64 start, u64 size)
 {
-	(void)pg, (void)va, (void)size;
+	(void)of, (void)start, (void)size;
 	return 0;
-}
-
-void paging_unmap(struct paging *pg, u64 va, u64 size)
-{
-	(void)pg, (void)va, (void)size;
 }
 
 static struct mmio_window window_of[2][4];

@@ -43,12 +43,12 @@ static void test_bits(void **state)
 	assert_int_equal(host->leaf(0x5000, ACCESS_READ | ACCESS_EXECUTE, 0), 0x5061);
 	assert_int_equal(host->leaf(0x5000, RW | ACCESS_DEVICE, 0), NX | 0x507b);
 	assert_int_equal(host->leaf(HUGE, RW, 1), NX | HUGE | 0xe3);
-	assert_int_equal(host->table(0x7000), 0x7023);
+	assert_int_equal(host->table(0x7000, 1), 0x7023);
 	/* Nested walks are user accesses. */
 	assert_int_equal(nested->leaf(0x5000, ACCESS_RWX, 0), 0x5067);
 	assert_int_equal(nested->leaf(0x5000, ACCESS_READ, 0), NX | 0x5065);
 	assert_int_equal(nested->leaf(HUGE, ACCESS_RWX | ACCESS_DEVICE, 1), HUGE | 0xff);
-	assert_int_equal(nested->table(0x7000), 0x7027);
+	assert_int_equal(nested->table(0x7000, 1), 0x7027);
 	/* There is no entry without the right to read. */
 	assert_int_equal(nested->leaf(0x5000, ACCESS_WRITE | ACCESS_EXECUTE, 0), 0);
 	assert_int_equal(nested->leaf(0x5000, 0, 1), 0);
@@ -75,8 +75,8 @@ static void test_round_trip(void **state)
 			}
 		}
 		assert_false(formats[f]->present(0));
-		assert_false(formats[f]->is_leaf(formats[f]->table(0xffffffffff000), 1));
-		assert_int_equal(formats[f]->address(formats[f]->table(0xffffffffff000), 1), 0xffffffffff000);
+		assert_false(formats[f]->is_leaf(formats[f]->table(0xffffffffff000, 1), 1));
+		assert_int_equal(formats[f]->address(formats[f]->table(0xffffffffff000, 1), 1), 0xffffffffff000);
 	}
 }
 

@@ -25,6 +25,14 @@ int arch_init(void);
 int arch_init_root(void);
 /** arch_init_devices() - interrupt controllers that root shares with cells; first CPU, behind its arch_init_cpu() */
 int arch_init_devices(void);
+/**
+ * arch_start_devices() - what takes effect on devices, when all CPUs are in
+ *
+ * Context: the last CPU. Return: 0 or -errno, with nothing changed.
+ */
+int arch_start_devices(void);
+/** arch_stop_devices() - as Linux had them; no cell is left, and no CPU is native yet */
+void arch_stop_devices(void);
 /** arch_init_cpu() - all that a CPU needs before it can enter its guest; each CPU, one after the other. 0 or -errno */
 int arch_init_cpu(struct pcpu *cpu);
 
@@ -70,6 +78,13 @@ void *arch_temp_map_device(paddr_t page);
 /** arch_virt_to_phys(), arch_phys_to_virt() - for hypervisor memory */
 paddr_t arch_virt_to_phys(const void *virt);
 void *arch_phys_to_virt(paddr_t phys);
+
+/** arch_dma_format() - of the tables that cells' devices access memory by; NULL: there is no IOMMU */
+const struct paging_format *arch_dma_format(void);
+/** arch_dma_attach() - a function accesses memory by the cell's tables from now on, and its faults are told (again) */
+void arch_dma_attach(const struct cell *cell, const struct cell_pci_device *device);
+/** arch_dma_flush() - the cell's devices use nothing that was taken from its tables, not even for accesses under way */
+void arch_dma_flush(const struct cell *cell);
 
 /** arch_pci_read(), arch_pci_write() - configuration space of a function, within one aligned group of four bytes */
 u32 arch_pci_read(u16 bdf, u16 reg, u8 size);

@@ -57,6 +57,7 @@ struct cell {
 	struct cell_comm *comm;		   /**< communication page; NULL for root */
 	struct cell_console_page *console; /**< NULL: the cell may not print, or is root */
 	struct paging stage2;		   /**< guest-physical to physical */
+	struct paging dma;		   /**< the same for its devices; without an IOMMU there are no tables */
 	struct mmio_table mmio;		   /**< what is trapped instead */
 	struct arch_cell arch;
 };

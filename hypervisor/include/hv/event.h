@@ -22,6 +22,9 @@ void event_cell(u32 type, const struct cell *cell);
 /** event_parked() - report that a CPU of a cell was parked */
 void event_parked(const struct pcpu *cpu, const struct violation *v);
 
+/** event_dma() - report that a device of a cell was kept from memory; @access: HV_EVENT_WRITE or 0 */
+void event_dma(const struct cell *cell, u16 bdf, u64 address, u32 access);
+
 /**
  * refuse() - explain why a management call is about to fail
  * @err: negative error, returned unchanged

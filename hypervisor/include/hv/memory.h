@@ -36,10 +36,17 @@ int memory_check_root(void);
  */
 int memory_check(const struct cell_config *config);
 
-/** memory_map_regions() - map or trap all regions of the cell's configuration; 0, -EINVAL, -ENOMEM, -ERANGE */
+/**
+ * memory_map_regions() - map or trap all regions of the cell's configuration
+ *
+ * Return: 0, -EINVAL, -ENOMEM, -ERANGE, -E2BIG if devices cannot reach an address; refused by number.
+ */
 int memory_map_regions(struct cell *cell);
 
-/** memory_split_root() - split root's stage-2 at the borders of all regions, so that the moves can't fail; or -ENOMEM
+/** memory_hide() - remove a range from all tables of a cell that is being made, for it to trap; 0, -ENOMEM, -ERANGE */
+int memory_hide(struct cell *cell, u64 start, u64 size);
+
+/** memory_split_root() - split root's tables at the borders of all regions, so that the moves can't fail; or -ENOMEM
  */
 int memory_split_root(const struct cell *cell);
 

@@ -32,7 +32,7 @@ struct paging_format {
 	unsigned int max_leaf; /**< highest level at which an entry may map memory */
 	bool upper_half; /**< addresses are sign-extended, so the upper half of the tables is reached from the top */
 	u64 (*leaf)(paddr_t pa, unsigned int access, unsigned int level);
-	u64 (*table)(paddr_t pa);
+	u64 (*table)(paddr_t pa, unsigned int level); /**< an entry of @level for the table below it */
 	bool (*present)(u64 entry);
 	bool (*is_leaf)(u64 entry, unsigned int level); /**< for present entries */
 	unsigned int (*access)(u64 entry);		/**< of a leaf */

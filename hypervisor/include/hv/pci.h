@@ -27,6 +27,9 @@ void pci_reset(const struct cell *cell);
 /** pci_is_moderated() - root's own accesses to configuration space are trapped; from its configuration's check on */
 bool pci_is_moderated(void);
 
+/** pci_owner() - the cell that has a function; root, if nobody has; Context: a root CPU */
+const struct cell *pci_owner(u16 bdf);
+
 /** pci_reserved() - does a range touch the MSI-X table of any function? */
 bool pci_reserved(paddr_t start, u64 size);
 

@@ -182,33 +182,60 @@ static int method_get_config(sd_bus_message *m, void *userdata, sd_bus_error *er
 	return r < 0 ? r : sd_bus_reply_method_return(m, "s", json);
 }
 
-/** reply_statistics - all counters that have a name */
-static int reply_statistics(sd_bus_message *m, const KernelCell *cell)
+/** append_counters - all that have a name, summed over @n CPUs */
+static int append_counters(sd_bus_message *reply, const KernelCpu *cpus, size_t n)
+{
+	int r = sd_bus_message_open_container(reply, 'a', "{st}");
+
+	for (unsigned i = 0; r >= 0 && i < KERNEL_COUNTERS && kernel_counter_name(i); i++) {
+		uint64_t sum = 0;
+
+		for (size_t cpu = 0; cpu < n; cpu++)
+			sum += cpus[cpu].counters[i];
+		r = sd_bus_message_append(reply, "{st}", kernel_counter_name(i), sum);
+	}
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+/** append_cpus - each with its counters */
+static int append_cpus(sd_bus_message *reply, const KernelCpu *cpus, size_t n)
+{
+	int r = sd_bus_message_open_container(reply, 'a', "(ua{st})");
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		r = sd_bus_message_open_container(reply, 'r', "ua{st}");
+		if (r >= 0)
+			r = sd_bus_message_append(reply, "u", cpus[i].cpu);
+		if (r >= 0)
+			r = append_counters(reply, cpus + i, 1);
+		if (r >= 0)
+			r = sd_bus_message_close_container(reply);
+	}
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int reply_statistics(sd_bus_message *m, const KernelCpu *cpus, size_t n)
 {
 	sd_bus_message *reply = NULL;
 	int r;
 
 	r = sd_bus_message_new_method_return(m, &reply);
 	if (r >= 0)
-		r = sd_bus_message_open_container(reply, 'a', "{st}");
-	for (unsigned i = 0; r >= 0 && i < KERNEL_COUNTERS; i++)
-		if (kernel_counter_name(i))
-			r = sd_bus_message_append(reply, "{st}", kernel_counter_name(i), cell->counters[i]);
-	if (r >= 0)
-		r = sd_bus_message_close_container(reply);
+		r = streq(sd_bus_message_get_member(m), "GetStatistics") ? append_counters(reply, cpus, n)
+									 : append_cpus(reply, cpus, n);
 	if (r >= 0)
 		r = sd_bus_send(NULL, reply, NULL);
 	sd_bus_message_unref(reply);
 	return r;
 }
 
-static void on_statistics(int error, const KernelCell *cell, void *userdata)
+static void on_statistics(int error, const KernelCpu *cpus, size_t n, void *userdata)
 {
 	sd_bus_message *m = userdata;
 	sd_bus_error e = SD_BUS_ERROR_NULL;
 
 	if (error >= 0)
-		error = reply_statistics(m, cell);
+		error = reply_statistics(m, cpus, n);
 	if (error < 0) {
 		(void)bus_error_set(&e, error, NULL, NULL);
 		(void)sd_bus_reply_method_error(m, &e);
@@ -224,7 +251,7 @@ static int method_get_statistics(sd_bus_message *m, void *userdata, sd_bus_error
 
 	if (!cell_is_created(c))
 		return bus_error_for_cell(error, -CELL_ENOTRUNNING, c, NULL);
-	r = manager_look_at(bus_of(m)->manager, c->name, on_statistics, sd_bus_message_ref(m));
+	r = manager_count(bus_of(m)->manager, c->name, on_statistics, sd_bus_message_ref(m));
 	if (r < 0) {
 		sd_bus_message_unref(m);
 		return r;
@@ -271,6 +298,8 @@ static const sd_bus_vtable vtable[] = {
 	SD_BUS_METHOD_WITH_ARGS("ResetFailed", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_verb, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("GetConfig", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", json), method_get_config, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("GetStatistics", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{st}", counters),
+				method_get_statistics, OPEN),
+	SD_BUS_METHOD_WITH_ARGS("GetCPUStatistics", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ua{st})", cpus),
 				method_get_statistics, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("OpenConsole", SD_BUS_ARGS("t", flags), SD_BUS_RESULT("h", fd), method_verb, OPEN),
 	SD_BUS_SIGNAL_WITH_ARGS("Failed", SD_BUS_ARGS("s", result, "a{sv}", details), 0),

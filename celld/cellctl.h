@@ -62,6 +62,7 @@ typedef struct Ctl {
 	uint64_t flags;		/**< CTL_FLAG_* */
 	int lines;		/**< -n, < 0: default of the command */
 	uint64_t interval_usec; /**< --interval, 0: once */
+	int64_t cpu;		/**< --cpu, < 0: all */
 	const char *output;	/**< -o */
 	char **properties;	/**< -p */
 	char **config_dirs;	/**< --config-dir, NULL: the search path */
@@ -105,6 +106,11 @@ int ctl_call(Ctl *ctl, const char *what, const char *path, const char *interface
 
 /** ctl_bus_failure - print a bus error. Return: exit status that fits it */
 int ctl_bus_failure(const char *what, const sd_bus_error *error, int r);
+
+/** ctl_expect_cell - Return: CTL_NO_SUCH_CELL, and said so, if celld knows no such cell; CTL_OK, also if it says
+ * nothing
+ */
+int ctl_expect_cell(Ctl *ctl, const char *what, const char *name);
 
 /** ctl_get_cell, ctl_get_manager, ctl_get_cells - all properties, as JSON object; of all cells: array, sorted by name
  */

@@ -84,7 +84,7 @@ int verb_reload(Ctl *ctl, char **arguments)
 }
 
 /** systemctl - desired state is systemd's: hand over */
-static int systemctl(const Ctl *ctl, const char *verb, char **names)
+static int systemctl(Ctl *ctl, const char *verb, char **names)
 {
 	_cleanup_strv_ char **argv = NULL;
 	int r;
@@ -109,6 +109,10 @@ static int systemctl(const Ctl *ctl, const char *verb, char **names)
 
 		if (!cell_name_is_valid(*names))
 			return ctl_error("Not a cell name: %s", *names);
+		/* systemd would enable an instance of any name, and one that is not needed any more can be disabled */
+		r = streq(verb, "enable") ? ctl_expect_cell(ctl, verb, *names) : CTL_OK;
+		if (r != CTL_OK)
+			return r;
 		r = asprintf(&unit, "cell@%s.service", *names);
 		if (r >= 0)
 			r = strv_add(&argv, unit);
@@ -131,10 +135,14 @@ int verb_logs(Ctl *ctl, char **arguments)
 	char unit[64], lines[16];
 	char *argv[16];
 	size_t n = 0;
+	int r;
 
 	/* the far shell sees nothing but this, a name and a number */
 	if (!cell_name_is_valid(arguments[0]))
 		return ctl_error("Not a cell name: %s", arguments[0]);
+	r = ctl_expect_cell(ctl, "show the journal of", arguments[0]);
+	if (r != CTL_OK)
+		return r;
 	snprintf(unit, sizeof(unit), "cell@%s.service", arguments[0]);
 	snprintf(lines, sizeof(lines), "-n%i", ctl->lines);
 	if (ctl->host) {

@@ -9,19 +9,32 @@
 /** Starting waits for the cell's first beat, stopping for its consent; celld bounds both. */
 #define CALL_TIMEOUT_USEC (10 * 60 * USEC_PER_SEC)
 
-int ctl_connect(Ctl *ctl)
+/** Of a question that need not be answered. */
+#define EXPECT_TIMEOUT_USEC (10 * USEC_PER_SEC)
+
+/** bus_open - unless it is open. Return: 0 or -errno */
+static int bus_open(Ctl *ctl)
 {
 	int r;
 
 	if (ctl->bus)
-		return CTL_OK;
+		return 0;
 	r = ctl->host ? sd_bus_open_system_remote(&ctl->bus, ctl->host) : sd_bus_open_system(&ctl->bus);
 	if (r < 0)
-		return ctl_error("Cannot connect to the system bus%s%s: %s", ctl->host ? " of " : "", ctl->host ?: "",
-				 strerror(-r));
+		return r;
 	(void)sd_bus_set_allow_interactive_authorization(ctl->bus, ctl->ask_password);
 	(void)sd_bus_set_method_call_timeout(ctl->bus, CALL_TIMEOUT_USEC);
-	return CTL_OK;
+	return 0;
+}
+
+int ctl_connect(Ctl *ctl)
+{
+	int r = bus_open(ctl);
+
+	if (r >= 0)
+		return CTL_OK;
+	return ctl_error("Cannot connect to the system bus%s%s: %s", ctl->host ? " of " : "", ctl->host ?: "",
+			 strerror(-r));
 }
 
 char *ctl_cell_path(const char *name)
@@ -71,6 +84,28 @@ int ctl_call(Ctl *ctl, const char *what, const char *path, const char *interface
 	if (r >= 0)
 		r = sd_bus_call(ctl->bus, m, 0, &error, ret);
 	return r < 0 ? ctl_bus_failure(what, &error, r) : CTL_OK;
+}
+
+int ctl_expect_cell(Ctl *ctl, const char *what, const char *name)
+{
+	_cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+	_cleanup_message_ sd_bus_message *m = NULL;
+	_cleanup_free_ char *action = NULL;
+	int r;
+
+	r = bus_open(ctl);
+	if (r >= 0)
+		r = sd_bus_message_new_method_call(ctl->bus, &m, CTL_BUS_NAME, CTL_MANAGER_PATH, CTL_MANAGER_INTERFACE,
+						   "GetCell");
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", name);
+	if (r >= 0)
+		r = sd_bus_call(ctl->bus, m, EXPECT_TIMEOUT_USEC, &error, NULL);
+	if (r >= 0 || !sd_bus_error_has_name(&error, "org.jailhouse.Cell.Error.NoSuchCell"))
+		return CTL_OK;
+	if (asprintf(&action, "%s %s", what, name) < 0)
+		return ctl_error("Out of memory");
+	return ctl_bus_failure(action, &error, r);
 }
 
 /** get_all - properties of one interface of an object */

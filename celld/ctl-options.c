@@ -40,6 +40,7 @@ enum {
 	OPTION_RUNTIME,
 	OPTION_NO_UNIT,
 	OPTION_INTERVAL,
+	OPTION_CPU,
 	OPTION_CONFIG_DIR,
 	OPTION_VERSION,
 };
@@ -61,6 +62,7 @@ static const struct option options[] = {
 	{ "runtime", no_argument, NULL, OPTION_RUNTIME },
 	{ "no-unit", no_argument, NULL, OPTION_NO_UNIT },
 	{ "interval", required_argument, NULL, OPTION_INTERVAL },
+	{ "cpu", required_argument, NULL, OPTION_CPU },
 	{ "config-dir", required_argument, NULL, OPTION_CONFIG_DIR },
 	{ "system", no_argument, NULL, OPTION_SYSTEM },
 	{ "output", required_argument, NULL, 'o' },
@@ -83,6 +85,7 @@ static void print_help(const CtlVerb *verbs, size_t n_verbs)
 	     "  -n --lines=N              status, logs: lines of the journal\n"
 	     "  -f --follow               logs: go on\n"
 	     "     --interval=TIME        stats: again and again, with the rate\n"
+	     "     --cpu=N                stats: of this CPU\n"
 	     "     --force                start, stop, restart: do not wait for the cell's consent\n"
 	     "     --no-unit              Act without the unit cell@CELL.service or jailhouse.service (root only)\n"
 	     "     --runtime              define, undefine, enable, disable: only until the next boot\n"
@@ -113,6 +116,16 @@ static int parse_lines(Ctl *ctl, const char *text)
 	if (parse_u32(text, &lines) < 0 || lines > 1000000)
 		return -ctl_error("Not a number of lines: %s", text);
 	ctl->lines = (int)lines;
+	return 0;
+}
+
+static int parse_cpu(Ctl *ctl, const char *text)
+{
+	uint32_t cpu;
+
+	if (parse_u32(text, &cpu) < 0)
+		return -ctl_error("Not a CPU: %s", text);
+	ctl->cpu = cpu;
 	return 0;
 }
 
@@ -150,6 +163,8 @@ static int parse_value(Ctl *ctl, int option, const char *text)
 		if (parse_usec(text, &ctl->interval_usec) < 0 || ctl->interval_usec == 0)
 			return -ctl_error("Not an interval: %s", text);
 		return 0;
+	case OPTION_CPU:
+		return parse_cpu(ctl, text);
 	case OPTION_CONFIG_DIR:
 		return strv_add(&ctl->config_dirs, text) < 0 ? -ctl_error("Out of memory") : 0;
 	default:
@@ -203,6 +218,7 @@ int ctl_parse(Ctl *ctl, int argc, char **argv, const CtlVerb *verbs, size_t n_ve
 
 	ctl->pager = ctl->legend = ctl->ask_password = true;
 	ctl->lines = -1;
+	ctl->cpu = -1;
 	ctl->color = colors_wanted();
 	while ((option = getopt_long(argc, argv, "H:p:P:n:o:qfh", options, NULL)) >= 0) {
 		if (option == 'h') {

@@ -67,8 +67,14 @@ typedef struct KernelCell {
 	char name[KERNEL_CELL_NAME_BYTES];
 	KernelCpuSet cpus;
 	KernelCpuSet failed;
-	uint64_t counters[KERNEL_COUNTERS]; /**< exits, summed over the CPUs, in the order of enum cell_stat */
 } KernelCell;
+
+/** How often a CPU has left its cell for the hypervisor. */
+typedef struct KernelCpu {
+	char cell[KERNEL_CELL_NAME_BYTES]; /**< that has it */
+	uint32_t cpu;
+	uint32_t counters[KERNEL_COUNTERS]; /**< since it has it, in the order of enum cell_stat */
+} KernelCpu;
 
 typedef struct KernelInfo {
 	bool present; /**< the module is there */

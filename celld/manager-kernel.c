@@ -144,24 +144,50 @@ void manager_resync(Manager *m)
 /** A question for one cell. */
 struct ManagerQuestion {
 	ManagerQuestion *next;
-	void (*done)(int error, const KernelCell *cell, void *userdata);
+	ManagerCounted done;
 	void *userdata;
 	char name[KERNEL_CELL_NAME_BYTES];
 };
 
-/** answer_all - questions that are waiting, from a snapshot or with an error */
-static void answer_all(ManagerQuestion *questions, int error, const KernelCell *cells, size_t n)
+/** cpus_of - those that a cell has, of @n CPUs; @ret_first: the first one. Return: how many */
+static size_t cpus_of(const char *cell, const KernelCpu *cpus, size_t n, const KernelCpu **ret_first)
+{
+	size_t first = 0, end;
+
+	while (first < n && !streq(cpus[first].cell, cell))
+		first++;
+	for (end = first; end < n && streq(cpus[end].cell, cell);)
+		end++;
+	*ret_first = cpus + first;
+	return end - first;
+}
+
+/** answer_all - questions that are waiting, from the counters of all CPUs or with an error */
+static void answer_all(ManagerQuestion *questions, int error, const KernelCpu *cpus, size_t n)
 {
 	for (ManagerQuestion *q = questions, *next; q; q = next) {
-		const KernelCell *cell = error < 0 ? NULL : find_in(cells, n, q->name);
+		const KernelCpu *first;
+		size_t found = error < 0 ? 0 : cpus_of(q->name, cpus, n, &first);
 
 		next = q->next;
-		if (error >= 0 && !cell)
-			q->done(-CELL_ENOTRUNNING, NULL, q->userdata);
+		if (found == 0)
+			q->done(error < 0 ? error : -CELL_ENOTRUNNING, NULL, 0, q->userdata);
 		else
-			q->done(error, cell, q->userdata);
+			q->done(0, first, found, q->userdata);
 		free(q);
 	}
+}
+
+static int count(_unused_ void *userdata, FILE *reply)
+{
+	_cleanup_free_ KernelCpu *cpus = NULL;
+	size_t n = 0;
+	int r;
+
+	r = net_count(&cpus, &n);
+	if (r >= 0)
+		fwrite(cpus, sizeof(*cpus), n, reply);
+	return r;
 }
 
 static void on_answer(void *userdata, int error, const char *reply, size_t size);
@@ -171,7 +197,7 @@ static int ask_all(Manager *m)
 {
 	int r;
 
-	r = operation_start(m->event, look, NULL, LOOK_TIMEOUT_USEC, on_answer, m, &m->answer);
+	r = operation_start(m->event, count, NULL, LOOK_TIMEOUT_USEC, on_answer, m, &m->answer);
 	if (r < 0)
 		return r;
 	m->asked = TAKE_PTR(m->questions);
@@ -180,16 +206,10 @@ static int ask_all(Manager *m)
 
 static void on_answer(void *userdata, int error, const char *reply, size_t size)
 {
-	_cleanup_free_ KernelCell *cells = NULL;
 	Manager *m = userdata;
-	ManagerQuestion *asked = TAKE_PTR(m->asked);
-	KernelInfo info;
-	size_t n = 0;
 
 	m->answer = NULL;
-	if (error >= 0)
-		error = read_look(reply, size, &info, &cells, &n);
-	answer_all(asked, error, cells, n);
+	answer_all(TAKE_PTR(m->asked), error, (const void *)reply, size / sizeof(KernelCpu));
 	if (!m->questions || m->answer)
 		return;
 	error = ask_all(m);
@@ -197,8 +217,7 @@ static void on_answer(void *userdata, int error, const char *reply, size_t size)
 		answer_all(TAKE_PTR(m->questions), error, NULL, 0);
 }
 
-int manager_look_at(Manager *m, const char *name, void (*done)(int error, const KernelCell *cell, void *userdata),
-		    void *userdata)
+int manager_count(Manager *m, const char *name, ManagerCounted done, void *userdata)
 {
 	_cleanup_free_ ManagerQuestion *q = calloc(1, sizeof(*q));
 	int r = 0;

@@ -155,12 +155,11 @@ void manager_set_info(Manager *m, const KernelInfo *info);
 /** manager_resync - look at everything again, soon */
 void manager_resync(Manager *m);
 
-/**
- * manager_look_at - ask the kernel for a cell, its counters above all
- * @done: called later, with error or cell
- */
-int manager_look_at(Manager *m, const char *name, void (*done)(int error, const KernelCell *cell, void *userdata),
-		    void *userdata);
+/** ManagerCounted - the @n CPUs of a cell, or @error */
+typedef void (*ManagerCounted)(int error, const KernelCpu *cpus, size_t n, void *userdata);
+
+/** manager_count - ask the kernel for the counters of a cell; @done is called later */
+int manager_count(Manager *m, const char *name, ManagerCounted done, void *userdata);
 
 /** manager_status - one line for people, static buffer */
 const char *manager_status(const Manager *m);

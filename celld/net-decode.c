@@ -118,33 +118,42 @@ int net_decode_event(const struct nlmsghdr *message, NetEvent *ret)
 	return 0;
 }
 
-static int decode_cpu(struct nlattr *nested, KernelCell *cell)
+static int decode_cpu(struct nlattr *nested, KernelCell *cell, KernelCpu *ret)
 {
+	const struct nlattr *counters;
 	Attributes a;
-	uint32_t cpu, counter;
-	size_t n;
 
 	if (nla_parse_nested(a, JAILHOUSE_ATTR_MAX, nested, policy) < 0 || !a[JAILHOUSE_ATTR_CPU])
 		return -EBADMSG;
-	cpu = nla_get_u32(a[JAILHOUSE_ATTR_CPU]);
-	kernel_cpu_set_add(&cell->cpus, cpu);
+	*ret = (KernelCpu){ .cpu = nla_get_u32(a[JAILHOUSE_ATTR_CPU]) };
+	memcpy(ret->cell, cell->name, sizeof(ret->cell));
+	kernel_cpu_set_add(&cell->cpus, ret->cpu);
 	if (get_u32(a[JAILHOUSE_ATTR_CPU_STATE], 0) != 0)
-		kernel_cpu_set_add(&cell->failed, cpu);
-
-	n = a[JAILHOUSE_ATTR_COUNTERS] ? (size_t)nla_len(a[JAILHOUSE_ATTR_COUNTERS]) / sizeof(counter) : 0;
-	for (size_t i = 0; i < MIN(n, (size_t)KERNEL_COUNTERS); i++) {
-		memcpy(&counter, (const char *)nla_data(a[JAILHOUSE_ATTR_COUNTERS]) + i * sizeof(counter),
-		       sizeof(counter));
-		cell->counters[i] += counter;
-	}
+		kernel_cpu_set_add(&cell->failed, ret->cpu);
+	counters = a[JAILHOUSE_ATTR_COUNTERS];
+	if (counters)
+		memcpy(ret->counters, nla_data(counters), MIN((size_t)nla_len(counters), sizeof(ret->counters)));
 	return 0;
 }
 
-int net_decode_cell(const struct nlmsghdr *message, KernelCell *ret, uint64_t *ret_seq)
+static int add_cpu(KernelCpu **cpus, size_t *n_cpus, const KernelCpu *cpu)
+{
+	KernelCpu *longer = reallocarray(*cpus, *n_cpus + 1, sizeof(*longer));
+
+	if (!longer)
+		return -ENOMEM;
+	longer[(*n_cpus)++] = *cpu;
+	*cpus = longer;
+	return 0;
+}
+
+int net_decode_cell(const struct nlmsghdr *message, KernelCell *ret, KernelCpu **cpus, size_t *n_cpus,
+		    uint64_t *ret_seq)
 {
 	struct nlmsghdr *m = (struct nlmsghdr *)(uintptr_t)message;
 	KernelCell cell = { .id = -1 };
 	struct nlattr *one;
+	KernelCpu cpu;
 	Attributes a;
 	int r, rest;
 
@@ -163,7 +172,9 @@ int net_decode_cell(const struct nlmsghdr *message, KernelCell *ret, uint64_t *r
 	{
 		if (nla_type(one) != JAILHOUSE_ATTR_CPU_STATS)
 			continue;
-		r = decode_cpu(one, &cell);
+		r = decode_cpu(one, &cell, &cpu);
+		if (r >= 0)
+			r = add_cpu(cpus, n_cpus, &cpu);
 		if (r < 0)
 			return r;
 	}

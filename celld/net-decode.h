@@ -14,7 +14,10 @@ struct nlmsghdr;
  * message that is malformed or lacks what it must have; -EOPNOTSUPP for another command or an unknown event.
  */
 int net_decode_event(const struct nlmsghdr *message, NetEvent *ret);
-int net_decode_cell(const struct nlmsghdr *message, KernelCell *ret, uint64_t *ret_seq);
 int net_decode_info(const struct nlmsghdr *message, KernelInfo *ret);
+
+/** net_decode_cell - its CPUs are added to the array @cpus, also before an error; -ENOMEM as well */
+int net_decode_cell(const struct nlmsghdr *message, KernelCell *ret, KernelCpu **cpus, size_t *n_cpus,
+		    uint64_t *ret_seq);
 
 #endif

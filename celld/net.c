@@ -223,9 +223,17 @@ typedef struct Snapshot {
 	KernelInfo info;
 	KernelCell *cells;
 	size_t n_cells;
+	KernelCpu *cpus;
+	size_t n_cpus;
 	int error;
 	bool done;
 } Snapshot;
+
+static void snapshot_done(Snapshot *s)
+{
+	free(s->cells);
+	free(s->cpus);
+}
 
 static int on_info(struct nl_msg *message, void *userdata)
 {
@@ -248,7 +256,7 @@ static int on_cell(struct nl_msg *message, void *userdata)
 		return NL_STOP;
 	}
 	s->cells = longer;
-	r = net_decode_cell(nlmsg_hdr(message), &s->cells[s->n_cells], &seq);
+	r = net_decode_cell(nlmsg_hdr(message), &s->cells[s->n_cells], &s->cpus, &s->n_cpus, &seq);
 	if (r < 0) {
 		s->error = r;
 		return NL_STOP;
@@ -291,11 +299,11 @@ static int request(struct nl_sock *socket, int family, uint8_t command, int flag
 	return s->error < 0 ? s->error : net_errno(MIN(r, 0));
 }
 
-/** take_snapshot - Return: 0; -EINTR if the cells changed while they were read; -errno */
-static int take_snapshot(KernelInfo *ret_info, KernelCell **ret_cells, size_t *ret_n_cells)
+/** take_once - Return: 0; -EINTR if the cells changed while they were read; -errno */
+static int take_once(Snapshot *ret)
 {
 	_cleanup_socket_ struct nl_sock *socket = NULL;
-	Snapshot s = { 0 };
+	_cleanup_(snapshot_done) Snapshot s = { 0 };
 	int r, family;
 
 	r = socket_open(&socket);
@@ -310,22 +318,44 @@ static int take_snapshot(KernelInfo *ret_info, KernelCell **ret_cells, size_t *r
 		r = request(socket, family, JAILHOUSE_CMD_GET_INFO, 0, on_info, &s);
 		if (r >= 0 && s.info.enabled)
 			r = request(socket, family, JAILHOUSE_CMD_GET_CELL, NLM_F_DUMP, on_cell, &s);
-		if (r < 0) {
-			free(s.cells);
+		if (r < 0)
 			return r;
-		}
 	}
-	*ret_info = s.info;
-	*ret_cells = s.cells;
-	*ret_n_cells = s.n_cells;
+	*ret = s;
+	s = (Snapshot){ 0 };
 	return 0;
 }
 
-int net_snapshot(KernelInfo *ret_info, KernelCell **ret_cells, size_t *ret_n_cells)
+static int take_snapshot(Snapshot *ret)
 {
 	int r = -EINTR;
 
 	for (unsigned i = 0; r == -EINTR && i < SNAPSHOT_TRIES; i++)
-		r = take_snapshot(ret_info, ret_cells, ret_n_cells);
+		r = take_once(ret);
 	return r;
+}
+
+int net_snapshot(KernelInfo *ret_info, KernelCell **ret_cells, size_t *ret_n_cells)
+{
+	_cleanup_(snapshot_done) Snapshot s = { 0 };
+	int r = take_snapshot(&s);
+
+	if (r < 0)
+		return r;
+	*ret_info = s.info;
+	*ret_cells = TAKE_PTR(s.cells);
+	*ret_n_cells = s.n_cells;
+	return 0;
+}
+
+int net_count(KernelCpu **ret_cpus, size_t *ret_n_cpus)
+{
+	_cleanup_(snapshot_done) Snapshot s = { 0 };
+	int r = take_snapshot(&s);
+
+	if (r < 0)
+		return r;
+	*ret_cpus = TAKE_PTR(s.cpus);
+	*ret_n_cpus = s.n_cpus;
+	return 0;
 }

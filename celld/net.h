@@ -66,4 +66,12 @@ void net_drain(Net *net);
  */
 int net_snapshot(KernelInfo *ret_info, KernelCell **ret_cells, size_t *ret_n_cells);
 
+/**
+ * net_count - read the counters of all CPUs
+ * @ret_cpus: allocated, root's included; those of a cell are next to each other
+ *
+ * Blocks and returns as net_snapshot() does; nothing is counted without module or hypervisor.
+ */
+int net_count(KernelCpu **ret_cpus, size_t *ret_n_cpus);
+
 #endif

@@ -5,15 +5,18 @@
 usage: test-cellctl.py CELLCTL CELLD-SIMULATED CELLD-SIM
 """
 import atexit
+import fcntl
 import json
 import os
 import pty
 import re
+import select
 import shutil
 import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from pathlib import Path
 
@@ -171,9 +174,9 @@ def test_host():
     ctl(9, '-H', 'there', 'console', 'rtos')
     ctl(9, '-H', 'there', 'logs', '-n', '5', 'rtos')
     ctl(7, '-H', 'there', 'enable', '--now', 'rtos')
-    same(MACHINE.calls(), ['ssh -- there cellctl console rtos',
-                           'ssh -- there journalctl -u cell@rtos.service -n5 --no-pager',
-                           'systemctl enable --now -H there cell@rtos.service'])
+    same([call for call in MACHINE.calls() if 'systemd-stdio-bridge' not in call],
+         ['ssh -- there cellctl console rtos', 'ssh -- there journalctl -u cell@rtos.service -n5 --no-pager',
+          'systemctl enable --now -H there cell@rtos.service'])
     for verb in 'console', 'logs', 'enable':
         ctl(1, '-H', 'there', verb, 'rtos; reboot')
     same(MACHINE.calls(), [])
@@ -191,8 +194,17 @@ def test_exit_status():
     ctl(3, 'status', 'rtos', 'gps')
     ctl(3, 'stop', '--no-unit', 'gps')
     ctl(3, 'stats', 'gps')
-    for verb in 'status', 'show', 'start', 'stop', 'restart', 'create', 'destroy', 'reset-failed', 'console', 'stats', 'cat':
+    MACHINE.stub('systemctl', 'exit 0')
+    MACHINE.stub('journalctl', 'exit 0')
+    for verb in ('status', 'show', 'start', 'stop', 'restart', 'create', 'destroy', 'reset-failed', 'console', 'stats', 'cat',
+                 'enable', 'logs'):
         ctl(4, verb, 'nobody')
+    ctl(4, 'enable', 'gps', 'nobody')
+    same(MACHINE.calls(), [])
+    ctl(0, 'disable', 'nobody')  # an instance of it may be enabled
+    ctl(0, 'logs', 'gps')
+    same(MACHINE.calls(), ['systemctl disable cell@nobody.service', 'journalctl -u cell@gps.service'])
+    (MACHINE.folder / 'bin/journalctl').unlink()
     ctl(4, 'status', 'rtos', 'gps', 'nobody')
 
 
@@ -317,6 +329,106 @@ def test_colours():
     assert green in MACHINE.terminal(CELLCTL, '--no-pager', NO_COLOR='1', SYSTEMD_COLORS='1')
     assert green in MACHINE.run(SYSTEMD_COLORS='1').stdout
     assert '\x1b' not in MACHINE.run().stdout
+
+
+class Screen:
+    """A program on a terminal, and what the terminal shows."""
+
+    def __init__(self, *command, lines=24):
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            os.execvpe(command[0], command, {**MACHINE.environment, 'NO_COLOR': '1'})
+        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack('4H', lines, 80, 0, 0))
+        self.output = ''
+
+    def shows(self, *patterns):
+        """Wait until a whole screen, drawn from its top, has all these; return its lines."""
+        end = time.monotonic() + 30
+        while True:
+            # No part of a screen that is being drawn, and none from before the last key.
+            whole = re.findall('\x1b\\[H(.*?)\x1b\\[J', self.output.replace('\x1b[K', ''), re.DOTALL)
+            if whole and all(re.search(pattern, whole[-1], re.MULTILINE) for pattern in patterns):
+                return whole[-1].splitlines()
+            assert time.monotonic() < end, self.output[-2000:]
+            if select.select([self.terminal], [], [], 1)[0]:
+                self.output += os.read(self.terminal, 4096).decode().replace('\r\n', '\n')
+
+    def key(self, key):
+        self.output = ''
+        os.write(self.terminal, key.encode())
+
+    def flags(self):
+        return termios.tcgetattr(self.terminal)[3] & (termios.ICANON | termios.ECHO)
+
+    def status(self):
+        """Exit status, once it has ended by itself."""
+        try:
+            while part := os.read(self.terminal, 4096):
+                self.output += part.decode()
+        except OSError:
+            pass
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def test_stats():
+    need_daemon()
+    file = MACHINE.folder / 'config/cells/pair.json'
+    file.write_text(json.dumps(cell('1-2', '0x3aa00000')))
+    try:
+        ctl(0, 'reload')
+        ctl(0, 'start', '--no-unit', 'pair')
+        MACHINE.sim('count', '1', '10')
+        MACHINE.sim('count', '2', '20')
+        sums, one = (json.loads(ctl(0, 'stats', '--json=short', *options, 'pair')) for options in ([], ['--cpu=2']))
+        same(list(sums), [f'vmexits_{name}' for name in ('total', 'mmio', 'management', 'hypercall', 'pio', 'xapic', 'cr', 'cpuid',
+                                                         'xsetbv', 'exception', 'msr_other', 'msr_x2apic_icr')])
+        same((sums['vmexits_total'], sums['vmexits_pio'], one['vmexits_total'], one['vmexits_pio']), (330, 30, 220, 20))
+        same(ctl(0, 'stats', '--no-legend', '--cpu=1', 'pair').splitlines()[1].split(), ['vmexits_mmio', '10'])
+        assert 'has no CPU 3' in MACHINE.run('stats', '--cpu=3', 'pair').stderr
+        ctl(1, 'stats', '--cpu=x', 'pair')
+        show_live()
+    finally:
+        MACHINE.run('stop', '--no-unit', '--force', 'pair')
+        file.unlink()
+        ctl(0, 'reload')
+
+
+def show_live():
+    screen = Screen(CELLCTL, '--interval=50ms', 'stats', 'pair')
+    lines = screen.shows('^pair, all CPUs', '^vmexits_total +330 +0$')
+    same(lines[2].split(), ['COUNTER', 'SUM', 'PER', 'SEC'])
+    same(screen.flags(), 0)
+    MACHINE.sim('count', '1', '100000')
+    screen.shows('^vmexits_pio +100030 +[1-9]')  # the rate is there
+    screen.shows('^vmexits_pio +100030 +0$')     # and gone again
+    screen.key('c')
+    screen.shows('^pair, CPU 1 ', '^vmexits_pio +100010 ')
+    screen.key('c')
+    screen.shows('^pair, CPU 2 ', '^vmexits_pio +20 ')
+    screen.key('c')
+    screen.shows('^pair, CPU 1 ')
+    screen.key('x')
+    screen.shows('^pair, CPU 1 ')
+    screen.key('a')
+    screen.shows('^pair, all CPUs')
+    fcntl.ioctl(screen.terminal, termios.TIOCSWINSZ, struct.pack('4H', 6, 80, 0, 0))
+    screen.output = ''
+    screen.shows('^vmexits_mmio ')
+    same(len(screen.shows('^pair')), 5)
+    screen.key('q')
+    same(screen.status(), 0)
+    assert screen.output.endswith('\x1b[?7h\x1b[?25h'), screen.output[-40:]
+
+    screen = Screen(CELLCTL, '--interval=50ms', 'stats', '--cpu=2', 'pair')
+    screen.shows('^pair, CPU 2 ')
+    screen.key('\x03')
+    same(screen.status(), 0)
+
+    screen = Screen(CELLCTL, '--interval=50ms', 'stats', 'pair')
+    screen.shows('^pair, all CPUs')
+    ctl(0, 'stop', '--no-unit', 'pair')
+    same(screen.status(), 3)
+    assert 'Cannot read the counters of pair' in screen.output, screen.output[-200:]
 
 
 def test_pager():

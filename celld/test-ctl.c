@@ -122,6 +122,15 @@ static int fake_statistics(sd_bus_message *m, void *userdata, sd_bus_error *erro
 					  UINT64_C(7));
 }
 
+static int fake_cpu_statistics(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	if (!streq(((const FakeCell *)userdata)->state, "running"))
+		return sd_bus_error_setf(error, "org.jailhouse.Cell.Error.NotRunning", "Not now");
+	return sd_bus_reply_method_return(m, "a(ua{st})", 2, 2, 2, "vmexits_total", UINT64_C(4000000000),
+					  "vmexits_cpuid", UINT64_C(3), 6, 2, "vmexits_total", UINT64_C(1000000000),
+					  "vmexits_cpuid", UINT64_C(4));
+}
+
 static int fake_console(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	int ends[2], r;
@@ -149,6 +158,7 @@ static const sd_bus_vtable cell_vtable[] = {
 	SD_BUS_PROPERTY("CPUs", "au", fake_cpus, 0, 0),
 	SD_BUS_PROPERTY("FailedCPUs", "au", fake_failed_cpus, 0, 0),
 	SD_BUS_METHOD("GetStatistics", NULL, "a{st}", fake_statistics, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("GetCPUStatistics", NULL, "a(ua{st})", fake_cpu_statistics, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("OpenConsole", "t", "h", fake_console, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_VTABLE_END,
 };
@@ -228,7 +238,7 @@ static int set_up(void **state)
 		_exit(fake_serve(ends[1]));
 	}
 	close(ends[1]);
-	f->ctl = (Ctl){ .legend = true, .lines = 0 };
+	f->ctl = (Ctl){ .legend = true, .lines = 0, .cpu = -1 };
 	f->ctl.out = open_memstream(&f->text, &f->size);
 	assert_int_equal(sd_bus_new(&f->ctl.bus), 0);
 	assert_int_equal(sd_bus_set_fd(f->ctl.bus, ends[0], ends[0]), 0);
@@ -396,6 +406,12 @@ static void test_stats(void **state)
 	f->ctl.json = CTL_JSON_SHORT;
 	assert_int_equal(verb_stats(&f->ctl, RTOS), CTL_OK);
 	assert_string_equal(output(f), "{\"vmexits_total\":5000000000,\"vmexits_cpuid\":7}\n");
+	f->ctl.cpu = 6;
+	assert_int_equal(verb_stats(&f->ctl, RTOS), CTL_OK);
+	assert_string_equal(output(f), "{\"vmexits_total\":1000000000,\"vmexits_cpuid\":4}\n");
+	f->ctl.cpu = 1;
+	assert_int_equal(verb_stats(&f->ctl, RTOS), CTL_FAILURE);
+	assert_int_equal(verb_stats(&f->ctl, GPS), CTL_NOT_RUNNING);
 }
 
 static void test_metrics(void **state)

@@ -107,6 +107,8 @@ static void put_cpu(struct nl_msg *m, uint32_t cpu, uint32_t cpu_state, size_t n
 static void test_cell(void **state)
 {
 	struct nl_msg *m = begin(JAILHOUSE_CMD_GET_CELL);
+	_cleanup_free_ KernelCpu *cpus = calloc(1, sizeof(*cpus));
+	size_t n = 1;
 	KernelCell c;
 	uint64_t seq;
 
@@ -119,7 +121,7 @@ static void test_cell(void **state)
 	put_cpu(m, 5, 2, 12);
 	/* More CPUs and counters than we know of do no harm. */
 	put_cpu(m, KERNEL_CPU_MAX + 7, 0, 64);
-	assert_int_equal(net_decode_cell(nlmsg_hdr(m), &c, &seq), 0);
+	assert_int_equal(net_decode_cell(nlmsg_hdr(m), &c, &cpus, &n, &seq), 0);
 	assert_int_equal(seq, 9);
 	assert_int_equal(c.id, 2);
 	assert_string_equal(c.name, "linux");
@@ -128,7 +130,16 @@ static void test_cell(void **state)
 	assert_true(kernel_cpu_set_has(&c.cpus, 1) && kernel_cpu_set_has(&c.cpus, 5));
 	assert_int_equal(kernel_cpu_set_count(&c.failed), 1);
 	assert_true(kernel_cpu_set_has(&c.failed, 5));
-	assert_int_equal(c.counters[0], 3ULL * UINT32_MAX);
+	/* Added to what was there. */
+	assert_int_equal(n, 4);
+	assert_string_equal(cpus[0].cell, "");
+	assert_string_equal(cpus[1].cell, "linux");
+	assert_int_equal(cpus[1].cpu, 1);
+	assert_int_equal(cpus[1].counters[11], UINT32_MAX - 11);
+	assert_int_equal(cpus[1].counters[12], 0);
+	assert_int_equal(cpus[2].cpu, 5);
+	assert_int_equal(cpus[3].cpu, KERNEL_CPU_MAX + 7);
+	assert_int_equal(cpus[3].counters[KERNEL_COUNTERS - 1], UINT32_MAX - (KERNEL_COUNTERS - 1));
 	nlmsg_free(m);
 }
 
@@ -195,13 +206,16 @@ static void test_bad_fields(void **state)
 static void test_other_command(void **state)
 {
 	struct nl_msg *m = parked();
+	KernelCpu *cpus = NULL;
 	KernelInfo info;
 	KernelCell cell;
 	uint64_t seq;
+	size_t n = 0;
 
 	(void)state;
 	assert_int_equal(net_decode_info(nlmsg_hdr(m), &info), -EOPNOTSUPP);
-	assert_int_equal(net_decode_cell(nlmsg_hdr(m), &cell, &seq), -EOPNOTSUPP);
+	assert_int_equal(net_decode_cell(nlmsg_hdr(m), &cell, &cpus, &n, &seq), -EOPNOTSUPP);
+	assert_null(cpus);
 	nlmsg_free(m);
 }
 
@@ -209,16 +223,18 @@ static void test_other_command(void **state)
 static void decode_copy(const struct nlmsghdr *header, uint32_t size)
 {
 	struct nlmsghdr *copy = malloc(size);
+	_cleanup_free_ KernelCpu *cpus = NULL;
 	KernelInfo info;
 	KernelCell cell;
 	NetEvent event;
 	uint64_t seq;
+	size_t n = 0;
 
 	assert_non_null(copy);
 	memcpy(copy, header, size);
 	copy->nlmsg_len = size;
 	(void)net_decode_event(copy, &event);
-	(void)net_decode_cell(copy, &cell, &seq);
+	(void)net_decode_cell(copy, &cell, &cpus, &n, &seq);
 	(void)net_decode_info(copy, &info);
 	free(copy);
 }

@@ -33,7 +33,7 @@ _cellctl() {
     local -A options=(
         [plain]='-h --help --version -q --quiet -f --follow --value --now --force --runtime --no-unit --system
                  --no-pager --no-legend --no-ask-password --no-block'
-        [valued]='-H --host --json -p --property -P -n --lines --interval --config-dir -o --output'
+        [valued]='-H --host --json -p --property -P -n --lines --interval --cpu --config-dir -o --output'
     )
     local -A verbs=(
         [none]='list metrics reload'
@@ -95,7 +95,7 @@ _cellctl() {
         -o|--output)
             mapfile -t COMPREPLY < <(__cellctl_files)
             return ;;
-        -n|--lines|--interval)
+        -n|--lines|--interval|--cpu)
             return ;;
     esac
 

@@ -188,6 +188,8 @@ int kmod_cell_create(_unused_ int fd, const void *blob, size_t size_bytes)
 	kernel.id = (int32_t)(c - call.sim->cells);
 	c->kernel = kernel;
 	c->used = true;
+	for (uint32_t cpu = 0; (cpu = kernel_cpu_set_next(&kernel.cpus, cpu)) < KERNEL_CPU_MAX; cpu++)
+		memset(call.sim->counters[cpu], 0, sizeof(call.sim->counters[cpu]));
 	call.sim->consoles[kernel.id] = (struct cell_console_page){ .created = clock_monotonic() };
 	sim_emit(call.sim, NET_EVENT_CREATED, c, NULL, 0);
 	return call_end(&call, 0, NULL);

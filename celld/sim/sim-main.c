@@ -78,6 +78,20 @@ static int act_on(Sim *sim, SimCell *c, const char *verb, const char *argument)
 	return EXIT_SUCCESS;
 }
 
+/** count - a CPU leaves its cell so many times for each cause */
+static int count(Sim *sim, uint32_t cpu, const char *times)
+{
+	uint32_t number;
+
+	if (cpu >= KERNEL_CPU_MAX || parse_u32(times ?: "", &number) < 0)
+		return EXIT_FAILURE;
+	for (unsigned i = 1; kernel_counter_name(i); i++) {
+		sim->counters[cpu][i] += number;
+		sim->counters[cpu][0] += number;
+	}
+	return EXIT_SUCCESS;
+}
+
 static int act(Sim *sim, const char *verb, const char *name, const char *argument)
 {
 	SimCell *c = name ? sim_find(sim, name) : NULL;
@@ -87,6 +101,8 @@ static int act(Sim *sim, const char *verb, const char *name, const char *argumen
 		return act_on(sim, c, verb, argument);
 	if (!name || parse_u32(name, &number) < 0)
 		return EXIT_FAILURE;
+	if (streq(verb, "count"))
+		return count(sim, number, argument);
 	if (streq(verb, "delay"))
 		sim->delay_usec = number;
 	else if (streq(verb, "fail"))
@@ -158,7 +174,8 @@ static int usage(const char *program)
 {
 	fprintf(stderr,
 		"Usage: %s run | park|state|starts CELL | print CELL TEXT | behave CELL 1 silent + 2 deny + 4 mute |\n"
-		"       set-state CELL NUMBER | delay USEC | fail ERRNO | lose-event N | enable 1|0 | cells | loop |\n"
+		"       set-state CELL NUMBER | count CPU NUMBER | delay USEC | fail ERRNO | lose-event N | enable 1|0 "
+		"| cells | loop |\n"
 		"       faults [seed=N] [fail|die|lose|misbehave=PERMILLE] [delay|event-delay|life=USEC]\n",
 		program);
 	return EXIT_FAILURE;

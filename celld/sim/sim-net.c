@@ -140,3 +140,32 @@ int net_snapshot(KernelInfo *ret_info, KernelCell **ret_cells, size_t *ret_n_cel
 	*ret_n_cells = n;
 	return 0;
 }
+
+int net_count(KernelCpu **ret_cpus, size_t *ret_n_cpus)
+{
+	_cleanup_free_ KernelCpu *cpus = calloc(KERNEL_CPU_MAX, sizeof(*cpus));
+	Sim *sim = sim_open();
+	size_t n = 0;
+
+	if (!cpus)
+		return -ENOMEM;
+	sim_lock(sim);
+	if (is_blind(sim)) {
+		sim_unlock(sim);
+		return -EINTR;
+	}
+	for (size_t i = 1; i < SIM_CELLS; i++) {
+		const KernelCell *k = &sim->cells[i].kernel;
+
+		for (uint32_t cpu = 0;
+		     sim->cells[i].used && (cpu = kernel_cpu_set_next(&k->cpus, cpu)) < KERNEL_CPU_MAX; cpu++) {
+			cpus[n].cpu = cpu;
+			memcpy(cpus[n].cell, k->name, sizeof(cpus[n].cell));
+			memcpy(cpus[n++].counters, sim->counters[cpu], sizeof(cpus->counters));
+		}
+	}
+	sim_unlock(sim);
+	*ret_cpus = TAKE_PTR(cpus);
+	*ret_n_cpus = n;
+	return 0;
+}

@@ -102,6 +102,7 @@ typedef struct Sim {
 	uint64_t events_shown;	 /**< of these; the others are not due yet */
 	SimEvent events[SIM_EVENTS];
 	SimCell cells[SIM_CELLS];
+	uint32_t counters[KERNEL_CPU_MAX][KERNEL_COUNTERS];
 } Sim;
 
 /** sim_open - map the state, making it if it is not there */

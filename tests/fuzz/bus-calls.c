@@ -39,6 +39,7 @@ static const Method methods[] = {
 	{ CELL, "ResetFailed", "" },
 	{ CELL, "GetConfig", "" },
 	{ CELL, "GetStatistics", "" },
+	{ CELL, "GetCPUStatistics", "" },
 	{ CELL, "OpenConsole", "t" },
 	{ PROPERTIES, "Get", "ss" },
 	{ PROPERTIES, "Set", "ssv" },

@@ -47,11 +47,13 @@ static void fuzz_event(const struct nlmsghdr *message)
 
 static void fuzz_cell(const struct nlmsghdr *message)
 {
+	_cleanup_free_ KernelCpu *cpus = NULL;
 	uint64_t seq = 0;
 	KernelCell cell;
+	size_t n = 0;
 	int r;
 
-	r = net_decode_cell(message, &cell, &seq);
+	r = net_decode_cell(message, &cell, &cpus, &n, &seq);
 	if (r < 0) {
 		assert(r == -EBADMSG || r == -EOPNOTSUPP);
 		return;
@@ -60,6 +62,9 @@ static void fuzz_cell(const struct nlmsghdr *message)
 	assert_state(cell.state);
 	assert_text(cell.name, sizeof(cell.name));
 	assert(kernel_cpu_set_count(&cell.failed) <= kernel_cpu_set_count(&cell.cpus));
+	assert(kernel_cpu_set_count(&cell.cpus) <= n);
+	for (size_t i = 0; i < n; i++)
+		assert(memcmp(cpus[i].cell, cell.name, sizeof(cell.name)) == 0);
 }
 
 static void fuzz_info(const struct nlmsghdr *message)

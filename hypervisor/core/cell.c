@@ -8,6 +8,7 @@
 #include <image.h>
 #include <hv/arch.h>
 #include <hv/control.h>
+#include <hv/ivshmem.h>
 #include <hv/memory.h>
 #include <hv/pci.h>
 #include <hv/pool.h>
@@ -367,6 +368,7 @@ static void show_pages(const struct cell *cell, bool show)
 
 static void cell_free(struct cell *cell)
 {
+	ivshmem_exit(cell);
 	arch_cell_exit(cell);
 	mmio_exit(cell);
 	paging_exit(&cell->stage2);

@@ -6,6 +6,7 @@
  * IOMMU, a second set of tables follows it, with what devices may reach.
  */
 #include <hv/arch.h>
+#include <hv/ivshmem.h>
 #include <hv/memory.h>
 #include <hv/pci.h>
 #include <hv/print.h>
@@ -169,6 +170,8 @@ static int check_region(const struct cell_config *config, const struct cell_memo
 		return refuse(-EINVAL, "cell %s: memory region %u (0x%llx+0x%llx): bad range", config->name, index,
 			      start, size);
 	reserved = pci_reserved(start, size) ? "MSI-X table of a PCI device" : arch_reserved(start, size);
+	if (!reserved && memory_changes_hands(mem) && ivshmem_reserved(start, size))
+		reserved = "memory of root's ivshmem";
 	if (reserved)
 		return refuse(-EBUSY, "cell %s: memory region %u (0x%llx+0x%llx): touches the %s", config->name, index,
 			      start, size, reserved);
@@ -180,6 +183,9 @@ static int check_region(const struct cell_config *config, const struct cell_memo
 	if (access < 0)
 		return refuse(-EBUSY, "cell %s: memory region %u (0x%llx+0x%llx): 0x%llx is not root's", config->name,
 			      index, start, size, (unsigned long long)missing);
+	/* A section that a peer writes may be one that root just reads. */
+	if (mem->flags & CELL_MEM_ROOTSHARED && ivshmem_shares(start, size))
+		access |= ACCESS_READ | ACCESS_WRITE;
 	if (mem_access(mem) & ~access & ACCESS_RWX)
 		return refuse(-EPERM, "cell %s: memory region %u (0x%llx+0x%llx): more rights than root has",
 			      config->name, index, start, size);

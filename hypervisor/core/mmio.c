@@ -2,10 +2,11 @@
 /*
  * Trapped memory: each cell's table of windows, and the access to device registers on a guest's behalf.
  *
- * A table is written only while its cell is made, so that lookups need no lock. What changes for root when cells come
- * and go (pages that it shares with a sub-page region) is not in the table: see subpage.c.
+ * A table is written only while its cell is made, so that lookups need no lock. What changes later is not in the table:
+ * virtual devices, which a cell may move (ivshmem.c), and pages that root shares with a sub-page region (subpage.c).
  */
 #include <hv/arch.h>
+#include <hv/ivshmem.h>
 #include <hv/memory.h>
 #include <hv/mmio.h>
 #include <hv/pool.h>
@@ -77,10 +78,14 @@ int mmio_add(struct cell *cell, const struct mmio_window *window)
 const struct mmio_window *mmio_find(const struct cell *cell, u64 address)
 {
 	const struct mmio_table *t = &cell->mmio;
+	const struct mmio_window *device;
 	u32 at = windows_below(t, address);
 
 	if (at && address - t->windows[at - 1].start < t->windows[at - 1].size)
 		return &t->windows[at - 1];
+	device = ivshmem_window(cell, address);
+	if (device)
+		return device;
 	return cell == &root_cell ? subpage_find_divided(address) : NULL;
 }
 

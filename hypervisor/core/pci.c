@@ -6,6 +6,7 @@
  * Each function that root's configuration lists has one owner. Its BARs never move: owners see values of their own.
  */
 #include <hv/arch.h>
+#include <hv/ivshmem.h>
 #include <hv/memory.h>
 #include <hv/mmio.h>
 #include <hv/pci.h>
@@ -13,22 +14,13 @@
 #include <hv/print.h>
 #include "pci.h"
 
-#define TYPE_DEVICE 1
-#define TYPE_BRIDGE 2
-
 #define REG_CACHE_LINE 0x0c
-#define REG_BAR0 0x10
-#define REG_BAR_END 0x28
 #define REG_BRIDGE_IO 0x1c
 #define REG_BRIDGE_WINDOWS 0x20
 #define REG_BRIDGE_WINDOWS_END 0x34
 #define REG_ROM 0x30
-#define REG_INTERRUPT 0x3c
 
 #define CONFIG_BYTES 0x1000
-
-#define BDF "%04x:%02x:%02x.%u"
-#define BDF_OF(d) (d)->domain, (d)->bdf >> 8, (d)->bdf >> 3 & 0x1f, (d)->bdf & 7
 
 static struct pci_function *functions;
 static u32 num_functions;
@@ -37,11 +29,6 @@ static bool is_physical(const struct cell_pci_device *d)
 {
 	return d->type == TYPE_DEVICE || d->type == TYPE_BRIDGE;
 }
-
-#define for_each_device(d, config)                                                                                    \
-	for ((d) = CONFIG_ARRAY(config, cell_pci_device, cell_config_pci_offset(config));                             \
-	     (d) < CONFIG_ARRAY(config, cell_pci_device, cell_config_pci_offset(config)) + (config)->num_pci_devices; \
-	     (d)++)
 
 #define for_each_function(f) for ((f) = functions; (f) < functions + num_functions; (f)++)
 
@@ -66,13 +53,13 @@ static bool is_first(const struct cell *cell, const struct cell_pci_device *devi
 	return false;
 }
 
-/* Asked for before there are functions. Virtual devices alone leave root its physical ones. */
+/* Asked for before there are functions. */
 bool pci_is_moderated(void)
 {
 	const struct cell_pci_device *d;
 
 	for_each_device (d, root_cell.config)
-		if (is_physical(d))
+		if (is_physical(d) || d->type == TYPE_IVSHMEM)
 			return true;
 	return false;
 }
@@ -82,6 +69,12 @@ const struct cell *pci_owner(u16 bdf)
 	const struct pci_function *f = find_function(bdf);
 
 	return f ? f->owner : &root_cell;
+}
+
+/* Virtual devices alone leave root its physical ones. */
+static bool is_direct(const struct cell *cell)
+{
+	return cell == &root_cell && !num_functions && !system_config->pci_is_virtual;
 }
 
 /* --- capabilities --- */
@@ -117,10 +110,7 @@ static u32 read_owned(const struct pci_function *f, u16 reg, u8 size)
 	return msi_read(f, reg, size, &value) ? value : arch_pci_read(f->listed->bdf, reg, size);
 }
 
-/* What may be done with a register of the header. */
-enum rule { FORBIDDEN, IGNORED, DIRECT, BAR };
-
-static enum rule device_rule(u16 reg, u32 bytes)
+enum pci_rule pci_device_rule(u16 reg, u32 bytes)
 {
 	switch (reg & ~3) {
 	case REG_COMMAND:
@@ -135,7 +125,7 @@ static enum rule device_rule(u16 reg, u32 bytes)
 	}
 }
 
-static enum rule bridge_rule(u16 reg, u32 bytes)
+static enum pci_rule bridge_rule(u16 reg, u32 bytes)
 {
 	switch (reg & ~3) {
 	case REG_COMMAND:
@@ -166,7 +156,7 @@ static bool write_header(struct pci_function *f, u16 reg, u8 size, u32 value)
 {
 	u32 bytes = pci_byte_mask(reg, size), bar = (reg - REG_BAR0) / 4, mask;
 
-	switch (f->device->type == TYPE_BRIDGE ? bridge_rule(reg, bytes) : device_rule(reg, bytes)) {
+	switch (f->device->type == TYPE_BRIDGE ? bridge_rule(reg, bytes) : pci_device_rule(reg, bytes)) {
 	case IGNORED:
 		return true;
 	case DIRECT:
@@ -200,9 +190,14 @@ static bool write_owned(struct pci_function *f, u16 reg, u8 size, u32 value)
 
 u32 pci_read(const struct cell *cell, u16 bdf, u16 reg, u8 size)
 {
+	struct ivshmem *shmem = ivshmem_find(cell, bdf);
 	struct pci_function *f = find_function(bdf);
 	u32 value;
 
+	if (shmem)
+		return ivshmem_config_read(shmem, reg, size);
+	if (is_direct(cell))
+		return arch_pci_read(bdf, reg, size);
 	if (!f || f->owner != cell)
 		return pci_byte_mask(0, size);
 	spin_lock(&f->lock);
@@ -213,9 +208,16 @@ u32 pci_read(const struct cell *cell, u16 bdf, u16 reg, u8 size)
 
 bool pci_write(const struct cell *cell, u16 bdf, u16 reg, u8 size, u32 value)
 {
+	struct ivshmem *shmem = ivshmem_find(cell, bdf);
 	struct pci_function *f = find_function(bdf);
 	bool ok;
 
+	if (shmem)
+		return ivshmem_config_write(shmem, reg, size, value);
+	if (is_direct(cell)) {
+		arch_pci_write(bdf, reg, size, value);
+		return true;
+	}
 	if (!f || f->owner != cell)
 		return false;
 	spin_lock(&f->lock);
@@ -362,7 +364,11 @@ int pci_init(void)
 			arch_dma_attach(&root_cell, f->listed);
 		}
 	}
-	return err || !num_functions ? err : trap_config(&root_cell);
+	if (!err)
+		err = ivshmem_init(&root_cell);
+	if (!err)
+		ivshmem_attach(&root_cell);
+	return err || !pci_is_moderated() ? err : trap_config(&root_cell);
 }
 
 static int check_owner(const struct cell *cell, const struct cell_pci_device *d)
@@ -388,7 +394,7 @@ int pci_init_cell(struct cell *cell)
 		if (!err && is_first(cell, d))
 			err = trap_msix(cell, find_function(d->bdf));
 	}
-	return err;
+	return err ? err : ivshmem_init(cell);
 }
 
 /* abi 4.9: memory on, so that the table can be reached; then nothing. */
@@ -413,6 +419,7 @@ void pci_reset(const struct cell *cell)
 			reset_function(f);
 			arch_dma_attach(cell, f->device);
 		}
+	ivshmem_reset(cell);
 }
 
 /* Root's CPUs are others now, and so are those that its messages may reach. */
@@ -423,6 +430,7 @@ static void apply_root(void)
 	for_each_function (f)
 		if (f->owner == &root_cell)
 			msi_apply(f);
+	ivshmem_settle();
 }
 
 void pci_take(struct cell *cell)
@@ -440,6 +448,7 @@ void pci_take(struct cell *cell)
 		f->device = d;
 		arch_dma_attach(cell, d);
 	}
+	ivshmem_attach(cell);
 	apply_root();
 }
 

@@ -8,12 +8,34 @@
 #include <hv/mmio.h>
 #include <hv/types.h>
 
+#define TYPE_DEVICE 1
+#define TYPE_BRIDGE 2
+#define TYPE_IVSHMEM 3
+
+#define BDF "%04x:%02x:%02x.%u"
+#define BDF_OF(d) (d)->domain, (d)->bdf >> 8, (d)->bdf >> 3 & 0x1f, (d)->bdf & 7
+
+/** for_each_device() - all entries of a configuration, whatever they are */
+#define for_each_device(d, config)                                                                                    \
+	for ((d) = CONFIG_ARRAY(config, cell_pci_device, cell_config_pci_offset(config));                             \
+	     (d) < CONFIG_ARRAY(config, cell_pci_device, cell_config_pci_offset(config)) + (config)->num_pci_devices; \
+	     (d)++)
+
 #define PCI_BARS 6
 #define REG_COMMAND 0x04
 #define COMMAND_DECODE 0x0003 /**< I/O or memory */
 #define COMMAND_MEMORY 0x0002
 #define COMMAND_NO_INTX 0x0400
+#define REG_BAR0 0x10
+#define REG_BAR_END 0x28
+#define REG_INTERRUPT 0x3c
 #define REG_HEADER_END 0x40 /**< capabilities are behind it */
+
+/** enum pci_rule - what may be done with a register of the header */
+enum pci_rule { FORBIDDEN, IGNORED, DIRECT, BAR };
+
+/** pci_device_rule() - by a write to @bytes of the aligned group of four that has the register; not for bridges */
+enum pci_rule pci_device_rule(u16 reg, u32 bytes);
 
 /** struct msix_entry - of an MSI-X table (6.8.2.6 to 6.8.2.9) */
 struct msix_entry {

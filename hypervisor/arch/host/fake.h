@@ -36,6 +36,8 @@ struct fake {
 	void (*on_temp_map)(paddr_t page); /**< called by arch_temp_map(): another CPU is fast just now */
 	void (*on_pci_write)(u16 bdf);	   /**< called behind each write to configuration space */
 	u32 irqs, irq_apic_id, irq_vector; /**< arch_raise_irq(): calls, last arguments */
+	u32 messages;			   /**< arch_msi_send(): those sent */
+	u32 message_cpus, message_data;	   /**< the last one */
 	u32 takes, gives, resets;	   /**< arch_cell_take(), arch_cell_give(), arch_cell_reset() */
 	u32 cells;			   /**< arch_cell_init() less arch_cell_exit() */
 };

@@ -47,3 +47,12 @@ bool arch_msi_allowed(const struct cell *cell, u32 *address, u32 address_high, u
 	*address = fake_message(allowed);
 	return cell == &root_cell || allowed == cpus;
 }
+
+void arch_msi_send(const struct cell *cell, u32 address, u32 address_high, u32 data)
+{
+	if (!arch_msi_allowed(cell, &address, address_high, data))
+		return;
+	fake.messages++;
+	fake.message_cpus = address & MESSAGE_MASK;
+	fake.message_data = data;
+}

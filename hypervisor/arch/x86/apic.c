@@ -23,6 +23,7 @@
 
 /* ICR, AMD APM vol.2 16.5. */
 #define ICR_VECTOR 0xff
+#define FIRST_VECTOR 16 /* of those that an APIC can take */
 #define ICR_MODE(icr) ((icr) >> 8 & 7)
 #define ICR_MODE_FIXED 0
 #define ICR_MODE_LOWEST 1
@@ -288,6 +289,23 @@ static bool guest_icr(struct pcpu *cpu, u32 icr, u32 dest, bool x2apic_format)
 	return true;
 }
 
+void apic_send_message(const struct cell *cell, u32 dest, bool logical, u32 data)
+{
+	unsigned int id;
+
+	if ((data & ICR_VECTOR) < FIRST_VECTOR)
+		return;
+	for_each_cpu (id, &cell->cpus) {
+		const struct pcpu *target = pcpu_of(id);
+
+		if (!reaches(target, dest, logical, false))
+			continue;
+		apic_send_irq(target->arch.apic_id, data);
+		if (ICR_MODE(data) == ICR_MODE_LOWEST)
+			break;
+	}
+}
+
 static bool lvt_allowed(u32 reg, u32 value)
 {
 	u32 mode = value >> 8 & 7;
@@ -368,7 +386,7 @@ void arch_raise_irq(u32 apic_id, u32 vector)
 
 	/* Root said where, but only its own CPUs may be hit. */
 	for_each_cpu (id, &root_cell.cpus)
-		if (pcpu_of(id)->arch.apic_id == apic_id && vector >= 16 && vector <= 255) {
+		if (pcpu_of(id)->arch.apic_id == apic_id && vector >= FIRST_VECTOR && vector <= 255) {
 			apic_send_irq(apic_id, vector);
 			return;
 		}

@@ -56,6 +56,15 @@ bool apic_narrow(const struct cell *cell, bool logical, u32 *dest);
 void apic_send_nmi(u32 apic_id);
 void apic_send_irq(u32 apic_id, u32 vector);
 
+/**
+ * apic_send_message() - send the CPUs of a cell what a device would by a message-signalled interrupt
+ * @dest: as left by apic_narrow()
+ * @data: vector, delivery mode fixed or lowest priority, which takes the first CPU
+ *
+ * What no vector is, is not sent: this CPU would have to answer for it (Intel SDM, "Error Handling" of the local APIC).
+ */
+void apic_send_message(const struct cell *cell, u32 dest, bool logical, u32 data);
+
 /** apic_clear() - this CPU's APIC as after reset: masked, drained, software disabled (abi 6.1) */
 void apic_clear(void);
 /** apic_eoi() - end of an interrupt that we took ourselves while draining; from entry.S */

@@ -89,3 +89,10 @@ bool arch_msi_allowed(const struct cell *cell, u32 *address, u32 address_high, u
 	*address = (*address & ~MESSAGE_DEST_MASK) | dest << 12;
 	return root || dest == wanted;
 }
+
+/* Intel VT-d: what root's index into its remapping table means is for whoever keeps that table to say. */
+void arch_msi_send(const struct cell *cell, u32 address, u32 address_high, u32 data)
+{
+	if (arch_msi_allowed(cell, &address, address_high, data) && !(address & MESSAGE_REMAPPED))
+		apic_send_message(cell, MESSAGE_DEST(address), address & MESSAGE_LOGICAL, data);
+}

@@ -213,6 +213,32 @@ static void test_modes(void **state)
 	assert_reaches(TO(APIC_ID_OF(0)) | ICR_MODE_NMI << 8, 0);
 }
 
+static void send_message(u32 dest, bool logical, u32 data)
+{
+	num_sent = 0;
+	apic_send_message(&cell, dest, logical, data);
+}
+
+static void test_messages(void **state)
+{
+	(void)state;
+	send_message(APIC_ID_OF(3), false, 0x41);
+	assert_int_equal(num_sent, 1);
+	assert_int_equal(sent[0], TO(APIC_ID_OF(3)) | ICR_ASSERT | 0x41);
+	send_message(0xf000, true, 0x41); /* CPUs 2 and 3 of the cell */
+	assert_int_equal(num_sent, 2);
+	assert_int_equal(sent[1], TO(APIC_ID_OF(3)) | ICR_ASSERT | 0x41);
+	send_message(0xf000, true, 0x41 | ICR_MODE_LOWEST << 8);
+	assert_int_equal(num_sent, 1);
+	assert_int_equal(sent[0], TO(APIC_ID_OF(2)) | ICR_ASSERT | 0x41);
+	send_message(APIC_ID_OF(3), false, 0xcff1); /* level, and bits that mean nothing */
+	assert_int_equal(sent[0], TO(APIC_ID_OF(3)) | ICR_ASSERT | 0xf1);
+	send_message(APIC_ID_OF(0), false, 0x41);
+	assert_int_equal(num_sent, 0);
+	send_message(APIC_ID_OF(3), false, 0x0f);
+	assert_int_equal(num_sent, 0);
+}
+
 /* INIT and SIPI do not leave: they are posted, and the CPU is kicked. */
 static void test_startup(void **state)
 {
@@ -387,6 +413,7 @@ int main(void)
 		cmocka_unit_test_setup(test_destinations, setup_x2apic),
 		cmocka_unit_test_setup(test_what_is_sent, setup_x2apic),
 		cmocka_unit_test_setup(test_modes, setup_x2apic),
+		cmocka_unit_test_setup(test_messages, setup_x2apic),
 		cmocka_unit_test_setup(test_startup, setup_x2apic),
 		cmocka_unit_test_setup(test_random_icr, setup_x2apic),
 		cmocka_unit_test_setup(test_events_reach_root_only, setup_x2apic),

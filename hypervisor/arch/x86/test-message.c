@@ -43,6 +43,18 @@ bool apic_narrow(const struct cell *c, bool logical, u32 *dest)
 	return logical ? *dest : *dest - 8 < 4 && cpu_set_has(&c->cpus, *dest - 8);
 }
 
+static u32 sent_dest, sent_data, num_sent;
+static bool sent_logical;
+
+void apic_send_message(const struct cell *c, u32 dest, bool logical, u32 data)
+{
+	(void)c;
+	sent_dest = dest;
+	sent_logical = logical;
+	sent_data = data;
+	num_sent++;
+}
+
 void mmio_forward(paddr_t phys, struct mmio_access *a)
 {
 	if (!a->write)
@@ -143,6 +155,22 @@ static void test_messages_of_root(void **state)
 	assert_true(allowed(&root_cell, 0xfee00118, 0));      /* remappable format */
 }
 
+static void test_messages_of_virtual_devices(void **state)
+{
+	(void)state;
+	arch_msi_send(&cell, 0xfee0a000, 0, 0x141);
+	assert_int_equal(num_sent, 1);
+	assert_true(sent_dest == 10 && !sent_logical && sent_data == 0x141);
+	arch_msi_send(&root_cell, 0xfee0f00c, 0, 0x42);
+	assert_int_equal(num_sent, 2);
+	assert_true(sent_dest == 3 && sent_logical && sent_data == 0x42); /* narrowed */
+	arch_msi_send(&cell, 0xfee08000, 0, 0x41);
+	arch_msi_send(&cell, 0xfee0a000, 1, 0x41);
+	arch_msi_send(&cell, 0xfee0a000, 0, 0x241);
+	arch_msi_send(&root_cell, 0xfee00118, 0, 0);
+	assert_int_equal(num_sent, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +178,7 @@ int main(void)
 		cmocka_unit_test_setup(test_by_ports, setup),
 		cmocka_unit_test_setup(test_messages_of_a_cell, setup),
 		cmocka_unit_test_setup(test_messages_of_root, setup),
+		cmocka_unit_test_setup(test_messages_of_virtual_devices, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,8 @@ void arch_pci_write(u16 bdf, u16 reg, u8 size, u32 value);
  * @address: changed, for root, to what reaches no other cell's
  */
 bool arch_msi_allowed(const struct cell *cell, u32 *address, u32 address_high, u32 data);
+/** arch_msi_send() - send a message to CPUs of a cell, as a device would, or not at all if it is not allowed */
+void arch_msi_send(const struct cell *cell, u32 address, u32 address_high, u32 data);
 
 /** arch_zero_page() - physical address of a page of zeros that root may see instead of ours */
 paddr_t arch_zero_page(void);

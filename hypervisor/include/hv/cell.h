@@ -59,6 +59,7 @@ struct cell {
 	struct paging stage2;		   /**< guest-physical to physical */
 	struct paging dma;		   /**< the same for its devices; without an IOMMU there are no tables */
 	struct mmio_table mmio;		   /**< what is trapped instead */
+	struct ivshmem *ivshmem;	   /**< first of its virtual devices */
 	struct arch_cell arch;
 };
 

@@ -19,6 +19,8 @@ struct arch_cell {
 	u32 pci_address;	     /**< latch of config mechanism 1, port 0xcf8 */
 	struct ioapic_view *ioapics; /**< what it has of each IOAPIC */
 	u32 num_ioapics, ioapic_pages;
+	u64 cat_ways;  /**< of the L3 cache that its CPUs fill; 0: those of root */
+	u32 cat_class; /**< 0: root's */
 };
 
 /** struct tss64 - AMD APM vol.2 12.2.5 "64-bit Task State Segment" */
@@ -37,13 +39,14 @@ struct arch_pcpu {
 	struct vcpu_regs *regs;	  /**< of the guest, on our stack */
 	u64 linux_cr3, linux_rsp; /**< as the trampoline left them */
 	u64 host_cr3;
-	paddr_t device_page; /**< that arch_temp_map_device() mapped last */
-	bool wait_sipi;	     /**< parked */
-	bool mtrr_on;	     /**< the guest wrote MTRR_DEF_TYPE.E */
-	u64 pat;	     /**< as the guest reads it */
-	u32 kicks;	     /**< NMIs of ours that this CPU has not taken yet; too many if some merged */
-	u32 init;	     /**< INIT posted by another CPU of the cell */
-	u32 sipi;	     /**< 0x100 | vector, posted likewise */
+	paddr_t device_page;	   /**< that arch_temp_map_device() mapped last */
+	bool wait_sipi;		   /**< parked */
+	bool mtrr_on;		   /**< the guest wrote MTRR_DEF_TYPE.E */
+	u64 pat;		   /**< as the guest reads it */
+	u32 kicks;		   /**< NMIs of ours that this CPU has not taken yet; too many if some merged */
+	u32 init;		   /**< INIT posted by another CPU of the cell */
+	u32 sipi;		   /**< 0x100 | vector, posted likewise */
+	u64 linux_pqr, linux_ways; /**< class and ways of the cache, as Linux had them */
 	u64 gdt[8];
 	struct tss64 tss;
 };

@@ -6,6 +6,7 @@
 #include <hv/print.h>
 #include "apic.h"
 #include "asm.h"
+#include "cat.h"
 #include "decode.h"
 #include "guest.h"
 #include "iommu.h"
@@ -59,6 +60,8 @@ bool msr_is_trapped(u32 msr, bool write, bool root)
 		return apic_x2apic() ? write && msr == MSR_X2APIC_ICR : true;
 	if (msr == MSR_EFER || msr == MSR_APIC_BASE || (msr >= MSR_VM_CR && msr <= MSR_SVM_LAST))
 		return write;
+	if (cat_owns_msr(msr))
+		return write;
 	if (root)
 		return false; /* the machine's MTRRs and PAT stay Linux' business */
 	if (msr == MSR_PAT)
@@ -109,6 +112,8 @@ static enum verdict msr_write_verdict(struct pcpu *cpu, u32 msr, u64 value, stru
 			return FAULT;
 		return apic_guest_write(cpu, reg, value, true, v) ? DONE : VIOLATION;
 	}
+	if (cat_owns_msr(msr))
+		return DONE; /* Linux clears its own classes on each CPU that it gets back: abi 4.6 */
 	switch (msr) {
 	case MSR_EFER:
 		return vendor_set_efer(cpu, value) ? DONE : FAULT;

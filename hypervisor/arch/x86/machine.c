@@ -7,6 +7,7 @@
 #include <hv/print.h>
 #include "apic.h"
 #include "asm.h"
+#include "cat.h"
 #include "host.h"
 #include "ioapic.h"
 #include "iommu.h"
@@ -35,6 +36,7 @@ int arch_init(void)
 		err = host_init();
 	if (!err)
 		err = apic_init();
+	cat_init();
 	if (!err)
 		err = vendor_init();
 	if (!err)
@@ -105,6 +107,8 @@ int arch_cell_init(struct cell *cell)
 		err = ioapic_init_cell(cell);
 	if (!err)
 		err = iommu_init_cell(cell);
+	if (!err)
+		err = cat_init_cell(cell);
 	return err;
 }
 
@@ -118,10 +122,12 @@ void arch_cell_take(const struct cell *cell)
 {
 	ports_take(cell);
 	ioapic_take(cell);
+	cat_take(cell);
 }
 
 void arch_cell_give(const struct cell *cell)
 {
+	cat_give(cell);
 	ioapic_give(cell);
 	ports_give(cell);
 }

@@ -14,6 +14,7 @@
 
 #define GPA 0xd0001010UL
 #define RIP 0x1234UL
+#define CAT_MSR 0xc8f
 
 struct cell root_cell;
 static struct cell cell = { .id = 1 };
@@ -88,6 +89,11 @@ bool apic_guest_write(struct pcpu *c, u32 reg, u64 value, bool x2apic, struct vi
 /* What other exits need. */
 void apic_clear(void)
 {
+}
+
+bool cat_owns_msr(u32 msr)
+{
+	return msr == CAT_MSR;
 }
 
 bool apic_msr_readable(u32 reg)

@@ -15,6 +15,7 @@
 #include "../asm.h"
 #include "../apic.h"
 #include "../block.h"
+#include "../cat.h"
 #include "../host.h"
 #include "../vcpu.h"
 #include "vmcb.h"
@@ -179,6 +180,7 @@ void vendor_restore(struct pcpu *cpu)
 	struct table_reg gdtr = { vmcb->gdtr.limit, vmcb->gdtr.base };
 	struct table_reg idtr = { vmcb->idtr.limit, vmcb->idtr.base };
 
+	cat_exit_cpu(cpu);
 	vmload(vmcb);
 	asm volatile("lgdt %0\n\tlidt %1" : : "m"(gdtr), "m"(idtr));
 	msr_write(MSR_PAT, vmcb->g_pat);
@@ -199,6 +201,7 @@ int arch_init_cpu(struct pcpu *cpu)
 	if (err)
 		return err;
 	vendor_capture(cpu);
+	cat_init_cpu(cpu);
 	host_init_cpu(cpu);
 	err = apic_init_cpu(cpu);
 	if (err)
@@ -304,6 +307,7 @@ void vendor_take_interrupts(void)
 void arch_flush(struct pcpu *cpu)
 {
 	vmcb_of(cpu)->tlb_control = TLB_FLUSH_ALL;
+	cat_apply(cpu);
 }
 
 void arch_get_regs(const struct pcpu *cpu, u64 regs[20])

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Trapped memory from the exit to the guest's registers: what is emulated, what is not, and what a violation says.
+ * Exits, to the guest's registers: CPUID, MSRs, hypercalls, trapped memory, start-up: what is emulated, what is not,
+ * and what a violation says.
  *
- * exits.c is part of this file, with a vendor, a window and an APIC that record what they are asked for.
+ * exits.c is part of this file, with a CPU, a vendor, a window and an APIC that record what they are asked for.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,15 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <hv/string.h>
+#define cpuid_read native_cpuid_read
+#define msr_read native_msr_read
+#include "asm.h"
+#undef cpuid_read
+#undef msr_read
+
+static struct cpuid cpuid_read(u32 leaf, u32 subleaf);
+static u64 msr_read(u32 msr);
+
 #include "exits.c"
 
 #define GPA 0xd0001010UL
@@ -17,6 +27,7 @@
 #define CAT_MSR 0xc8f
 
 struct cell root_cell;
+static struct cell_config config;
 static struct cell cell = { .id = 1 };
 static struct pcpu cpu = { .cell = &cell };
 static struct vcpu_regs regs;
@@ -24,10 +35,32 @@ static struct violation violation;
 static struct vcpu_view view;
 static u8 code[INSTRUCTION_MAX_BYTES];
 static unsigned int code_bytes, skipped, apic_writes;
-static bool refuses;
+static unsigned int faults, parks, clears;
+static bool refuses, x2apic_machine;
+static u64 effective_pat, efer;
+static struct {
+	u64 cs_base;
+	u16 selector, ip;
+	unsigned int times;
+} started;
+static struct {
+	u64 number, arg1, arg2;
+	unsigned int times;
+} called;
 static struct mmio_access done;
 
 /* --- the others --- */
+
+static struct cpuid cpuid_read(u32 leaf, u32 subleaf)
+{
+	return (struct cpuid){ leaf, subleaf, 0x7fffffff, 0x12345678 };
+}
+
+static u64 msr_read(u32 msr)
+{
+	assert_int_equal(msr, MSR_APIC_BASE);
+	return 0xfee00900;
+}
 
 void vendor_view(const struct pcpu *c, struct vcpu_view *ret_view)
 {
@@ -73,15 +106,14 @@ bool mmio_emulate(struct pcpu *c, const struct mmio_window *w, struct mmio_acces
 
 bool apic_x2apic(void)
 {
-	return false;
+	return x2apic_machine;
 }
 
 bool apic_guest_write(struct pcpu *c, u32 reg, u64 value, bool x2apic, struct violation *v)
 {
 	(void)c, (void)v;
-	assert_false(x2apic);
-	assert_int_equal(reg, APIC_ICR);
-	assert_int_equal(value, 0x55667788);
+	assert_true(reg == APIC_ICR || (x2apic && reg == APIC_TPR));
+	assert_int_equal(value, x2apic ? 0x300000055UL : 0x55667788);
 	apic_writes++;
 	return !refuses;
 }
@@ -89,6 +121,7 @@ bool apic_guest_write(struct pcpu *c, u32 reg, u64 value, bool x2apic, struct vi
 /* What other exits need. */
 void apic_clear(void)
 {
+	clears++;
 }
 
 bool cat_owns_msr(u32 msr)
@@ -98,17 +131,17 @@ bool cat_owns_msr(u32 msr)
 
 bool apic_msr_readable(u32 reg)
 {
-	return reg & 0;
+	return reg == APIC_TPR;
 }
 
 bool apic_msr_writable(u32 reg)
 {
-	return reg & 0;
+	return reg == APIC_TPR || reg == APIC_ICR;
 }
 
 u64 apic_guest_msr_read(u32 reg)
 {
-	return reg;
+	return 0x500000000UL | reg;
 }
 
 void vendor_set_cell(struct pcpu *c)
@@ -119,38 +152,50 @@ void vendor_set_cell(struct pcpu *c)
 void vendor_park(struct pcpu *c)
 {
 	(void)c;
+	parks++;
 }
 
 void vendor_reset(struct pcpu *c, u64 cs_base, u16 selector, u16 ip)
 {
-	(void)c, (void)cs_base, (void)selector, (void)ip;
+	(void)c;
+	started.cs_base = cs_base;
+	started.selector = selector;
+	started.ip = ip;
+	started.times++;
 }
 
 void vendor_inject_gp(struct pcpu *c)
 {
 	(void)c;
+	faults++;
 }
 
 void vendor_set_pat(struct pcpu *c, u64 pat)
 {
-	(void)c, (void)pat;
+	(void)c;
+	effective_pat = pat;
 }
 
 bool vendor_set_efer(struct pcpu *c, u64 value)
 {
-	(void)c, (void)value;
-	return false;
+	(void)c;
+	efer = value;
+	return !refuses;
 }
 
 void control_wait(struct pcpu *c)
 {
-	(void)c;
+	c->shared.suspend = 0;
 }
 
 s64 hypercall(struct pcpu *c, u64 number, u64 arg1, u64 arg2)
 {
-	(void)c, (void)number, (void)arg1, (void)arg2;
-	return 0;
+	assert_ptr_equal(c, &cpu);
+	called.number = number;
+	called.arg1 = arg1;
+	called.arg2 = arg2;
+	called.times++;
+	return -ENOSYS;
 }
 
 bool iommu_report_faults(const struct pcpu *c, bool explained)
@@ -164,7 +209,13 @@ bool iommu_report_faults(const struct pcpu *c, bool explained)
 static int setup(void **state)
 {
 	(void)state;
+	cell.config = &config;
 	cpu = (struct pcpu){ .cell = &cell };
+	faults = parks = clears = 0;
+	x2apic_machine = false;
+	effective_pat = efer = 1;
+	memset(&started, 0, sizeof(started));
+	memset(&called, 0, sizeof(called));
 	regs = (struct vcpu_regs){ .rax = 0x1122334455667788UL, .rcx = 0x0102030405060708UL };
 	view = (struct vcpu_view){ .rip = RIP, .long_code = true };
 	violation = (struct violation){ 0 };
@@ -282,15 +333,389 @@ static void test_apic_page(void **state)
 	assert_false(EXECUTE(icr + 4, MMIO_WRITE, 0x89, 0x07));
 	assert_false(EXECUTE(icr, MMIO_READ, 0x8b, 0x07));
 	assert_int_equal(apic_writes, 1);
+	x2apic_machine = true;
+	assert_false(EXECUTE(icr, MMIO_WRITE, 0x89, 0x07));
+	assert_violation(HV_CAUSE_MMIO, icr, HV_EVENT_WRITE);
+	assert_int_equal(cpu.stats[CELL_STAT_X86_XAPIC], 3);
+	assert_int_equal(cpu.stats[CELL_STAT_MMIO], 2);
+}
+
+/* --- CPUID --- */
+
+static void cpuid(u64 rax, u64 rcx)
+{
+	regs = (struct vcpu_regs){ .rax = rax, .rbx = -1UL, .rcx = rcx, .rdx = -1UL, .rsi = 6, .rdi = 7 };
+	skipped = 0;
+	handle_cpuid(&cpu, &regs);
+	assert_int_equal(skipped, 2);
+	assert_true(regs.rsi == 6 && regs.rdi == 7);
+}
+
+static void test_cpuid_signature(void **state)
+{
+	(void)state;
+	for (unsigned int root = 0; root < 2; root++) {
+		cpu.cell = root ? &root_cell : &cell;
+		cpuid(0x1140000000UL, 5);
+		assert_true(regs.rax == 0x40000001 && regs.rbx == 0x6c69614a);
+		assert_true(regs.rcx == 0x73756f68 && regs.rdx == 0x65);
+		cpuid(0x40000001, 5);
+		assert_true(!regs.rax && !regs.rbx && !regs.rcx && !regs.rdx);
+	}
+	assert_int_equal(cpu.stats[CELL_STAT_X86_CPUID], 4);
+}
+
+static void test_cpuid_features(void **state)
+{
+	(void)state;
+	cpuid(1, 0);
+	assert_int_equal(regs.rcx, 0x7fffffffUL - (1U << 27) - (1U << 5) + (1U << 31));
+	view.cr4 = CR4_OSXSAVE;
+	cpuid(1, 0);
+	assert_int_equal(regs.rcx, 0x7fffffffUL - (1U << 5) + (1U << 31));
+	cpuid(0x80000001, 0);
+	assert_int_equal(regs.rcx, 0x7ffffffb);
+	cpu.cell = &root_cell;
+	cpuid(0x80000001, 0);
+	assert_int_equal(regs.rcx, 0x7fffffff);
+	cpuid(1, 0);
+	assert_int_equal(regs.rcx, 0x7fffffff);
+	view.cr4 = ~CR4_OSXSAVE;
+	cpuid(1, 0);
+	assert_int_equal(regs.rcx, 0x7fffffff - (1U << 27));
+}
+
+static void test_cpuid_native(void **state)
+{
+	(void)state;
+	cpuid(0x220000000dUL, 0x3300000007UL);
+	assert_true(regs.rax == 0xd && regs.rbx == 7 && regs.rcx == 0x7fffffff && regs.rdx == 0x12345678);
+}
+
+/* --- MSRs --- */
+
+enum outcome { GOES_ON, FAULTS, VIOLATES };
+
+static enum outcome access_msr(u32 msr, bool write, u64 value)
+{
+	unsigned int faults_before = faults;
+
+	regs = (struct vcpu_regs){ .rcx = 0xff00000000UL | msr,
+				   .rax = 0xee00000000UL | (u32)value,
+				   .rdx = value >> 32 };
+	skipped = 0;
+	if (!handle_msr(&cpu, &regs, write, &violation)) {
+		assert_violation(HV_CAUSE_MSR, msr, 8 | (write ? HV_EVENT_WRITE : 0));
+		return VIOLATES;
+	}
+	if (faults > faults_before) {
+		assert_int_equal(skipped, 0);
+		return FAULTS;
+	}
+	assert_int_equal(skipped, 2);
+	return GOES_ON;
+}
+
+static enum outcome read_msr(u32 msr, u64 *ret)
+{
+	enum outcome outcome = access_msr(msr, false, 0);
+
+	*ret = regs.rdx << 32 | regs.rax;
+	assert_true(outcome != GOES_ON || !(regs.rax >> 32 | regs.rdx >> 32));
+	return outcome;
+}
+
+#define WRITE_MSR(msr, value) access_msr(msr, true, value)
+
+static unsigned int count_trapped(u32 first, bool write, bool root)
+{
+	unsigned int n = 0;
+
+	for (u32 i = 0; i < 0x2000; i++)
+		n += msr_is_trapped(first + i, write, root);
+	return n;
+}
+
+/* Of all MSRs that exist only these are not native. */
+static void test_trapped_msrs(void **state)
+{
+	static const u32 written[] = { 0x1b, 0x200, 0x276, 0x277, 0x2ff, CAT_MSR, 0xc0000080, 0xc0010114, 0xc0010117 };
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(written); i++)
+		assert_true(msr_is_trapped(written[i], true, false));
+	x2apic_machine = true;
+	assert_true(msr_is_trapped(0x277, false, false) && msr_is_trapped(0x830, true, false));
+	assert_int_equal(count_trapped(0, false, false), 1);
+	assert_int_equal(count_trapped(0, true, false), 1 + 0x77 + 1 + 1 + 1 + 1);
+	assert_int_equal(count_trapped(0, false, true), 0);
+	assert_int_equal(count_trapped(0, true, true), 3); /* APIC base, ICR, cache */
+	for (unsigned int root = 0; root < 2; root++) {
+		assert_int_equal(count_trapped(0xc0000000, false, root), 0);
+		assert_int_equal(count_trapped(0xc0000000, true, root), 1);
+		assert_int_equal(count_trapped(0xc0010000, false, root), 0);
+		assert_int_equal(count_trapped(0xc0010000, true, root), 6);
+	}
+	x2apic_machine = false;
+	assert_int_equal(count_trapped(0, false, true), 0x40);
+	assert_int_equal(count_trapped(0, true, true), 2 + 0x40);
+}
+
+static void test_forbidden_msrs(void **state)
+{
+	static const u32 forbidden[] = { 0x200, 0x20f, 0x250, 0x26f, 0x276, 0xc0010114, 0xc0010117 };
+	static const u32 unmapped[] = { 0x2000, 0xbfffffff, 0xc0002000, 0xc0012000, 0xffffffff };
+	u64 value;
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(forbidden); i++)
+		assert_int_equal(WRITE_MSR(forbidden[i], 6), VIOLATES);
+	for (unsigned int i = 0; i < ARRAY_SIZE(unmapped); i++) {
+		assert_int_equal(WRITE_MSR(unmapped[i], 6), VIOLATES);
+		assert_int_equal(read_msr(unmapped[i], &value), VIOLATES);
+	}
+	assert_int_equal(WRITE_MSR(MSR_APIC_BASE, 0xfee00800), VIOLATES);
+	assert_int_equal(WRITE_MSR(MSR_APIC_BASE, 0xfee00900), GOES_ON); /* as it is */
+	assert_int_equal(WRITE_MSR(CAT_MSR, 6), GOES_ON);		 /* and nothing happens */
+	cpu.cell = &root_cell;
+	for (unsigned int i = 0; i < ARRAY_SIZE(unmapped); i++) {
+		assert_int_equal(WRITE_MSR(unmapped[i], 6), FAULTS); /* Linux probes */
+		assert_int_equal(read_msr(unmapped[i], &value), FAULTS);
+	}
+	assert_int_equal(WRITE_MSR(0xc0010117, 6), VIOLATES);
+	assert_int_equal(cpu.stats[CELL_STAT_X86_MSR_OTHER], 7 + 10 + 3 + 10 + 1);
+}
+
+static void test_pat(void **state)
+{
+	u64 value;
+
+	(void)state;
+	arch_start(&cpu);
+	assert_int_equal(effective_pat, 0); /* all uncached */
+	assert_int_equal(read_msr(MSR_PAT, &value), GOES_ON);
+	assert_int_equal(value, 0x0007040600070406UL);
+	assert_int_equal(WRITE_MSR(MSR_PAT, 0x0706050401000000UL), GOES_ON);
+	assert_int_equal(effective_pat, 0);
+	assert_int_equal(WRITE_MSR(MSR_MTRR_DEF_TYPE, 0x7ff), GOES_ON);
+	assert_int_equal(effective_pat, 0);
+	assert_int_equal(WRITE_MSR(MSR_MTRR_DEF_TYPE, 0x800), GOES_ON);
+	assert_int_equal(effective_pat, 0x0706050401000000UL);
+	assert_int_equal(WRITE_MSR(MSR_PAT, 6), GOES_ON);
+	assert_int_equal(effective_pat, 6);
+	for (unsigned int i = 0; i < 8; i++)
+		for (u64 type = 0; type < 256; type++)
+			assert_int_equal(WRITE_MSR(MSR_PAT, type << 8 * i),
+					 type < 8 && type != 2 && type != 3 ? GOES_ON : VIOLATES);
+	assert_int_equal(WRITE_MSR(MSR_MTRR_DEF_TYPE, 0), GOES_ON);
+	assert_int_equal(effective_pat, 0);
+	arch_start(&cpu);
+	assert_int_equal(read_msr(MSR_PAT, &value), GOES_ON);
+	assert_int_equal(value, 0x0007040600070406UL);
+}
+
+static void test_efer(void **state)
+{
+	(void)state;
+	assert_int_equal(WRITE_MSR(MSR_EFER, 0x100), GOES_ON);
+	assert_int_equal(efer, 0x100);
+	refuses = true;
+	assert_int_equal(WRITE_MSR(MSR_EFER, 0x2), FAULTS);
+}
+
+static void test_x2apic_emulated(void **state)
+{
+	u64 value;
+
+	(void)state;
+	assert_int_equal(read_msr(0x808, &value), GOES_ON);
+	assert_int_equal(value, 0x500000008UL);
+	assert_int_equal(WRITE_MSR(0x808, 0x300000055UL), GOES_ON);
+	assert_int_equal(WRITE_MSR(0x830, 0x300000055UL), GOES_ON);
+	assert_int_equal(apic_writes, 2);
+	for (u32 msr = 0x800; msr < 0x840; msr++) {
+		assert_true(msr_is_trapped(msr, false, false) && msr_is_trapped(msr, true, false));
+		if (msr == 0x808 || msr == 0x830)
+			continue;
+		assert_int_equal(read_msr(msr, &value), FAULTS);
+		assert_int_equal(WRITE_MSR(msr, 0x55), FAULTS);
+	}
+	refuses = true;
+	assert_int_equal(WRITE_MSR(0x830, 0x300000055UL), VIOLATES);
+	assert_int_equal(cpu.stats[CELL_STAT_X86_MSR_X2APIC_ICR], 2);
+	assert_int_equal(cpu.stats[CELL_STAT_X86_MSR_OTHER], 2 + 2 * 0x3e);
+}
+
+static void test_x2apic_machine(void **state)
+{
+	(void)state;
+	x2apic_machine = true;
+	for (u32 msr = 0x800; msr < 0x840; msr++) {
+		assert_false(msr_is_trapped(msr, false, false));
+		assert_int_equal(msr_is_trapped(msr, true, false), msr == 0x830);
+	}
+	assert_int_equal(WRITE_MSR(0x830, 0x300000055UL), GOES_ON);
+	assert_int_equal(cpu.stats[CELL_STAT_X86_MSR_X2APIC_ICR], 1);
+}
+
+/* --- hypercalls --- */
+
+static void call(void)
+{
+	regs = (struct vcpu_regs){ .rax = 0x800000005UL,
+				   .rdi = 0x1111111122222222UL,
+				   .rsi = 0x3333333344444444UL,
+				   .rbx = 1,
+				   .rcx = 2,
+				   .rdx = 3,
+				   .rbp = 4,
+				   .r8 = 5,
+				   .r15 = 6 };
+	skipped = 0;
+	handle_hypercall(&cpu, &regs);
+	assert_int_equal(skipped, 3);
+	assert_true(regs.rdi == 0x1111111122222222UL && regs.rsi == 0x3333333344444444UL);
+	assert_true(regs.rbx == 1 && regs.rcx == 2 && regs.rdx == 3 && regs.rbp == 4 && regs.r8 == 5 && regs.r15 == 6);
+}
+
+static void test_hypercall(void **state)
+{
+	(void)state;
+	view = (struct vcpu_view){ .efer = EFER_LMA, .long_code = true };
+	call();
+	assert_true(called.number == 0x800000005UL && called.arg1 == 0x1111111122222222UL);
+	assert_true(called.arg2 == 0x3333333344444444UL);
+	assert_int_equal(regs.rax, -ENOSYS);
+	view.long_code = false; /* compatibility mode */
+	call();
+	assert_true(called.number == 0x800000005UL && called.arg1 == 0x22222222 && called.arg2 == 0x44444444);
+	view = (struct vcpu_view){ .code32 = true };
+	call();
+	assert_true(called.arg1 == 0x22222222 && called.arg2 == 0x44444444);
+	view = (struct vcpu_view){ 0 }; /* real mode */
+	call();
+	assert_true(called.arg1 == 0x22222222 && called.arg2 == 0x44444444);
+	assert_int_equal(called.times, 4);
+	assert_int_equal(cpu.stats[CELL_STAT_HYPERCALL], 4);
+}
+
+static void test_hypercall_not_allowed(void **state)
+{
+	(void)state;
+	for (view = (struct vcpu_view){ .efer = EFER_LMA, .cpl = 1 }; view.cpl < 4; view.cpl++) {
+		call();
+		assert_int_equal(regs.rax, -EPERM);
+	}
+	view = (struct vcpu_view){ .rflags = RFLAGS_VM };
+	call();
+	assert_int_equal(regs.rax, -EPERM);
+	assert_int_equal(called.times, 0);
+	assert_int_equal(cpu.stats[CELL_STAT_HYPERCALL], 4);
+}
+
+/* --- start, INIT and SIPI --- */
+
+static void test_start(void **state)
+{
+	(void)state;
+	config.cpu_reset_address = 0x123456789;
+	arch_start(&cpu);
+	assert_int_equal(started.cs_base, 0x123450000);
+	assert_int_equal(started.selector, 0x5000);
+	assert_int_equal(started.ip, 0x6789);
+	config.cpu_reset_address = 0xfffffff0;
+	arch_start(&cpu);
+	assert_true(started.cs_base == 0xffff0000 && started.selector == 0xf000 && started.ip == 0xfff0);
+	config.cpu_reset_address = 0;
+	arch_start(&cpu);
+	assert_true(started.cs_base == 0 && started.selector == 0 && started.ip == 0);
+	assert_int_equal(clears, 3);
+}
+
+static void post(u32 init, u32 sipi)
+{
+	cpu.arch.init = init;
+	cpu.arch.sipi = sipi;
+	cpu.arch.kicks = 1;
+	assert_true(handle_management(&cpu));
+	assert_int_equal(cpu.arch.init | cpu.arch.sipi | cpu.arch.kicks, 0);
+}
+
+static void test_init_and_sipi(void **state)
+{
+	(void)state;
+	arch_start(&cpu);
+	WRITE_MSR(MSR_PAT, 6);
+	WRITE_MSR(MSR_MTRR_DEF_TYPE, 0x800);
+	post(0, 0x142); /* it does not wait */
+	assert_int_equal(started.times, 1);
+	assert_int_equal(parks, 0);
+	post(1, 0);
+	assert_int_equal(parks, 1);
+	post(1, 0); /* it waits already */
+	assert_int_equal(parks, 1);
+	post(0, 0x142);
+	assert_true(started.times == 2 && started.cs_base == 0x42000 && started.selector == 0x4200 && started.ip == 0);
+	assert_int_equal(effective_pat, 6); /* it stays */
+	post(1, 0x1ff);			    /* both at once */
+	assert_true(parks == 2 && started.times == 3 && started.cs_base == 0xff000 && started.selector == 0xff00);
+	assert_int_equal(cpu.stats[CELL_STAT_MANAGEMENT], 5);
+	assert_false(handle_management(&cpu)); /* no kick of ours */
+	assert_int_equal(cpu.stats[CELL_STAT_MANAGEMENT], 6);
+}
+
+static void test_failed_cpu_stays(void **state)
+{
+	(void)state;
+	cpu.shared.failed = 1;
+	arch_park(&cpu);
+	assert_int_equal(parks, 1);
+	post(1, 0x101);
+	assert_true(parks == 1 && started.times == 0);
+	cpu.shared.failed = 0;
+	arch_start(&cpu);
+	assert_int_equal(started.times, 1);
+}
+
+/* What the former cell of a CPU has posted. */
+static void test_nothing_left_behind(void **state)
+{
+	(void)state;
+	cpu.arch.init = 1;
+	cpu.arch.sipi = 0x101;
+	arch_park(&cpu);
+	post(0, 0);
+	assert_int_equal(started.times, 0);
+	cpu.arch.sipi = 0x101;
+	arch_start(&cpu);
+	assert_true(!cpu.arch.sipi && started.times == 1);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_loads, setup),	   cmocka_unit_test_setup(test_stores, setup),
-		cmocka_unit_test_setup(test_nothing_there, setup), cmocka_unit_test_setup(test_only_data, setup),
-		cmocka_unit_test_setup(test_not_decodable, setup), cmocka_unit_test_setup(test_refused, setup),
+		cmocka_unit_test_setup(test_loads, setup),
+		cmocka_unit_test_setup(test_stores, setup),
+		cmocka_unit_test_setup(test_nothing_there, setup),
+		cmocka_unit_test_setup(test_only_data, setup),
+		cmocka_unit_test_setup(test_not_decodable, setup),
+		cmocka_unit_test_setup(test_refused, setup),
 		cmocka_unit_test_setup(test_apic_page, setup),
+		cmocka_unit_test_setup(test_cpuid_signature, setup),
+		cmocka_unit_test_setup(test_cpuid_features, setup),
+		cmocka_unit_test_setup(test_cpuid_native, setup),
+		cmocka_unit_test_setup(test_trapped_msrs, setup),
+		cmocka_unit_test_setup(test_forbidden_msrs, setup),
+		cmocka_unit_test_setup(test_pat, setup),
+		cmocka_unit_test_setup(test_efer, setup),
+		cmocka_unit_test_setup(test_x2apic_emulated, setup),
+		cmocka_unit_test_setup(test_x2apic_machine, setup),
+		cmocka_unit_test_setup(test_hypercall, setup),
+		cmocka_unit_test_setup(test_hypercall_not_allowed, setup),
+		cmocka_unit_test_setup(test_start, setup),
+		cmocka_unit_test_setup(test_init_and_sipi, setup),
+		cmocka_unit_test_setup(test_failed_cpu_stays, setup),
+		cmocka_unit_test_setup(test_nothing_left_behind, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

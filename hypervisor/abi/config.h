@@ -63,7 +63,7 @@ enum cell_console_type {
 
 /** struct cell_iommu - one IOMMU unit; a base of 0 ends the list */
 struct cell_iommu {
-	uint32_t type; /**< 0 unused, 1 AMD, 2 Intel, 3 SMMUv3, 4 TI PVU, 5 MMU-500 */
+	uint32_t type; /**< enum cell_iommu_type */
 	uint64_t base; /**< physical address of the registers */
 	uint32_t size; /**< bytes of the register window */
 	union {
@@ -80,6 +80,14 @@ struct cell_iommu {
 		} CELL_ABI_PACKED pvu;
 	};
 } CELL_ABI_PACKED;
+
+enum cell_iommu_type {
+	CELL_IOMMU_AMD = 1,
+	CELL_IOMMU_INTEL = 2,
+	CELL_IOMMU_SMMUV3 = 3,
+	CELL_IOMMU_PVU = 4,
+	CELL_IOMMU_MMU500 = 5,
+};
 
 /**
  * struct cell_memory - one memory region

@@ -4,7 +4,7 @@
  *
  * The rule: a page or CPU has one owner, and what no cell has is root's. Root may reach what a cell has only if its
  * region is shared, or loadable while the cell is; nobody reaches hypervisor memory, but for the zero page and
- * communication pages and consoles.
+ * communication pages and consoles. A cell's devices reach what its CPUs do, where a region is for DMA.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -125,6 +125,50 @@ static bool is_configured(paddr_t at)
 	return false;
 }
 
+static bool is_for_dma(const struct cell *cell, u64 va)
+{
+	const struct cell_memory *mem = cell == &root_cell ? memory_find_root(va) : region_of(cell, va);
+
+	return mem && mem->flags & RW && (mem->flags & (CELL_MEM_DMA | CELL_MEM_COMM_REGION)) == CELL_MEM_DMA;
+}
+
+/* The devices' tables have the same, and no less. */
+static void check_device_leaf(u64 va, paddr_t pa, u64 size, unsigned int access, void *arg)
+{
+	const struct cell *cell = arg;
+	struct paging_entry e;
+
+	for (u64 offset = 0; offset < size; offset += e.left) {
+		assert_true(paging_lookup(&cell->stage2, va + offset, &e));
+		assert_int_equal(e.address, pa + offset);
+		assert_int_equal(access & ~e.access, 0);
+		if (!is_for_dma(cell, va + offset))
+			fail_msg("devices of cell %s have 0x%lx", cell->name, va + offset);
+	}
+}
+
+static void check_leaf_of_devices(u64 va, paddr_t pa, u64 size, unsigned int access, void *arg)
+{
+	const struct cell *cell = arg;
+	struct paging_entry e = { .left = PAGE_SIZE };
+
+	for (u64 offset = 0; offset < size; offset += e.left) {
+		e.left = PAGE_SIZE;
+		if (!is_for_dma(cell, va + offset))
+			continue;
+		if (!paging_lookup(&cell->dma, va + offset, &e))
+			fail_msg("devices of cell %s have lost 0x%lx", cell->name, va + offset);
+		assert_int_equal(e.address, pa + offset);
+		assert_int_equal(e.access, access & (ACCESS_READ | ACCESS_WRITE));
+	}
+}
+
+static void check_devices(struct cell *cell)
+{
+	fake_tables_visit(&cell->dma, check_device_leaf, cell);
+	fake_tables_visit(&cell->stage2, check_leaf_of_devices, cell);
+}
+
 static void check_cpus(void)
 {
 	struct cpu_set all = { 0 };
@@ -144,7 +188,7 @@ static void check_cpus(void)
 static void check_rule(void)
 {
 	static struct claims claims;
-	const struct cell *cell;
+	struct cell *cell;
 
 	memset(&claims, 0, sizeof(claims));
 	/* The second time sees every owner. */
@@ -159,6 +203,8 @@ static void check_rule(void)
 	for (u64 at = 0; at < FAKE_HV_START; at += PAGE_SIZE)
 		if (!claims.root[at / PAGE_SIZE] && !is_configured(at))
 			fail_msg("root has lost 0x%lx", at);
+	for_each_cell (cell)
+		check_devices(cell);
 	check_cpus();
 }
 
@@ -321,8 +367,12 @@ static unsigned int below(unsigned int n)
 /* Most wishes are for places in one large leaf; whole large leaves take long to clear. */
 static struct cell_memory random_region(unsigned int index)
 {
-	static const u64 flags[] = { RAM, RAM | CELL_MEM_LOADABLE, RAM | CELL_MEM_LOADABLE, RAM | CELL_MEM_ROOTSHARED,
-				     RAM | CELL_MEM_NO_HUGEPAGES };
+	static const u64 flags[] = { RAM,
+				     RAM | CELL_MEM_LOADABLE,
+				     RAM | CELL_MEM_LOADABLE,
+				     RAM | CELL_MEM_ROOTSHARED,
+				     RAM | CELL_MEM_NO_HUGEPAGES,
+				     RAM & ~CELL_MEM_DMA };
 	u64 virt = (u64)index << 24, wanted = flags[below(ARRAY_SIZE(flags))];
 
 	if (!below(8))
@@ -473,5 +523,6 @@ int main(void)
 		FAKE_TEST(test_random_bytes),
 	};
 
+	fake.iommu = true;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@
 #define MESSAGE_BASE 0xfee00000U
 #define MESSAGE_NMI 0x400
 
-static const struct iommu_driver *const drivers[] = { NULL };
+static const struct iommu_driver *const drivers[] = { &amdvi_driver, NULL };
 
 static const struct iommu_driver *driver;
 static const struct pcpu *fault_cpu;

@@ -66,6 +66,8 @@ struct iommu_driver {
 	u64 (*remap_pin)(const struct cell *cell, const struct cell_irqchip *chip, unsigned int pin, u64 entry);
 };
 
+extern const struct iommu_driver amdvi_driver;
+
 /* --- for drivers --- */
 
 /** for_each_unit() - all units of the configuration; i: index */

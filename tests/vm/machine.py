@@ -24,7 +24,8 @@ LOGS = ['hypervisor.log', 'console.log', 'cell.log']
 # Interrupt remapping lets Linux run x2APIC; DMA is not remapped.
 X2APIC_DEVICE = 'intel-iommu,intremap=on,eim=on'
 X2APIC_APPEND = 'intel_iommu=off'
-CABLE_BYTES = 4096  # that may wait in the cable between COM3 and COM4
+CABLE_BYTES = 4096  # that are carried at once between COM3 and COM4
+CABLE_BUFFER = 1 << 16  # of the cable: a few hundred bytes may wait, as QEMU sends each by itself, which takes most of a KiB
 PR_SET_PDEATHSIG = 1
 
 
@@ -94,7 +95,7 @@ class Machine:
             except OSError:
                 pass
 
-        source.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CABLE_BYTES)
+        source.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CABLE_BUFFER)
         self.selector.register(source, selectors.EVENT_READ, carry)
 
     def _arguments(self, image, agent, monitor, cell, line):

@@ -5,6 +5,9 @@
 #include <inttypes.h>
 
 #include "config-check.h"
+#include "linux-image.h"
+
+#define LINUX_COMM_ADDRESS 0x100000ULL /**< where its loader looks */
 
 /** Clocks of inmates and our sampling are coarser than this. */
 #define HEARTBEAT_INTERVAL_MIN_USEC USEC_PER_MSEC
@@ -51,14 +54,57 @@ static void check_address(const Checker *checker, const char *key, uint64_t addr
 			     PARTY(checker, cell, KEY("memory[%zu]", (size_t)(region - cell->memory))));
 }
 
+static bool lies_at(const CellImage *image, uint64_t address)
+{
+	return image->address == address || (image->type == CELL_IMAGE_LINUX && address < LINUX_LOADER_END);
+}
+
 /** check_overlap - what @key puts at @address, against the first @n_images of a program, whose key is @images */
 static void check_overlap(const Checker *checker, const char *key, uint64_t address, const CellProgram *program,
 			  size_t n_images, const char *images)
 {
 	for (size_t i = 0; i < n_images; i++)
-		if (program->images[i].address == address)
+		if (lies_at(&program->images[i], address))
 			check_report(checker, CONFIG_ERROR, key, "is loaded over %s",
 				     PARTY(checker, checker->cell, KEY("%s[%zu]", images, i)));
+}
+
+static void check_path(const Checker *checker, const char *image, const char *key, const char *path)
+{
+	if (path && path[0] != '/')
+		check_report(checker, CONFIG_ERROR, KEY("%s.%s", image, key), "\"%s\" is not an absolute path", path);
+}
+
+/** check_linux_memory - what does not depend on the kernel, which is not read here */
+static void check_linux_memory(const Checker *checker, const char *key)
+{
+	const CellConfig *cell = checker->cell;
+	const MemoryRegion *low = image_region(cell, 0), *comm = memory_find_comm(cell);
+
+	if (low && (!memory_is_linux_ram(low) || cell_config_room(cell, 0) < LINUX_LOADER_END))
+		check_report(checker, CONFIG_ERROR, key,
+			     "Linux needs %s of RAM (\"read\", \"write\", \"execute\", \"dma\") at 0, not %s",
+			     FORMAT_SIZE(LINUX_LOADER_END),
+			     PARTY(checker, cell, KEY("memory[%zu]", (size_t)(low - cell->memory))));
+	if (!comm || comm->virt_start != LINUX_COMM_ADDRESS)
+		check_report(checker, CONFIG_ERROR, key, "Linux needs a \"comm-region\" at 0x%llx", LINUX_COMM_ADDRESS);
+}
+
+static void check_linux(const Checker *checker, const char *key, const CellImage *image)
+{
+	const CellConfig *cell = checker->cell;
+
+	check_path(checker, key, "initrd", image->initrd);
+	check_path(checker, key, "loader", image->loader);
+	if (cell->arch != CONFIG_ARCH_X86)
+		check_report(checker, CONFIG_ERROR, key, "Linux is for architecture x86");
+	if (cell->cpu_reset_address != 0)
+		check_report(checker, CONFIG_ERROR, "cpu_reset_address", "must be 0, where the loader of Linux is");
+	if (!(cell->flags & CELL_CONFIG_PASSIVE_COMMREG))
+		check_report(checker, CONFIG_WARNING, key,
+			     "Linux answers no messages, so each stop takes ShutdownTimeoutUSec; set the flag "
+			     "\"passive-comm-region\"");
+	check_linux_memory(checker, key);
 }
 
 static void check_program(const Checker *checker, const CellProgram *program, const char *images,
@@ -68,14 +114,27 @@ static void check_program(const Checker *checker, const CellProgram *program, co
 		const CellImage *image = &program->images[i];
 		const char *key = KEY("%s[%zu]", images, i);
 
-		if (image->path && image->path[0] != '/')
-			check_report(checker, CONFIG_ERROR, KEY("%s.path", key), "\"%s\" is not an absolute path",
-				     image->path);
+		check_path(checker, key, "path", image->path);
 		check_address(checker, key, image->address, image->string);
 		check_overlap(checker, key, image->address, program, i, images);
+		if (image->type == CELL_IMAGE_LINUX)
+			check_linux(checker, key, image);
 	}
-	if (program->command_line)
+	if (program->command_line && !cell_program_linux(program))
 		check_address(checker, command_line, CONFIG_COMMAND_LINE_ADDRESS, program->command_line);
+}
+
+/** check_command_line - @line, which @key says, against the images of its program; Linux has a place for it */
+static void check_command_line(const Checker *checker, const char *key, const char *line, const CellProgram *program,
+			       const char *images)
+{
+	if (!line)
+		return;
+	if (!cell_program_linux(program))
+		check_overlap(checker, key, CONFIG_COMMAND_LINE_ADDRESS, program, program->n_images, images);
+	else if (strlen(line) > LINUX_COMMAND_LINE_MAX_BYTES)
+		check_report(checker, CONFIG_ERROR, key, "%zu bytes are too many for Linux, the most is %u",
+			     strlen(line), LINUX_COMMAND_LINE_MAX_BYTES);
 }
 
 void check_images(const Checker *checker)
@@ -87,11 +146,9 @@ void check_images(const Checker *checker)
 		check_report(checker, CONFIG_WARNING, "", "no images, so there is nothing to run");
 	check_program(checker, program, "images", line);
 	check_program(checker, fallback, "fallback_images", fallback_line);
-	if (program->command_line)
-		check_overlap(checker, line, CONFIG_COMMAND_LINE_ADDRESS, program, program->n_images, "images");
-	if (cell_config_command_line(checker->cell, true))
-		check_overlap(checker, fallback->command_line ? fallback_line : line, CONFIG_COMMAND_LINE_ADDRESS,
-			      fallback, fallback->n_images, "fallback_images");
+	check_command_line(checker, line, program->command_line, program, "images");
+	check_command_line(checker, fallback->command_line ? fallback_line : line,
+			   cell_config_command_line(checker->cell, true), fallback, "fallback_images");
 	if (fallback->command_line && fallback->n_images == 0)
 		check_report(checker, CONFIG_ERROR, fallback_line, "belongs to fallback_images");
 }

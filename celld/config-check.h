@@ -90,6 +90,15 @@ static inline Range memory_virt(const MemoryRegion *region)
 	return range_make(region->virt_start, region->size);
 }
 
+/** memory_is_linux_ram - as a guest Linux is told */
+static inline bool memory_is_linux_ram(const MemoryRegion *region)
+{
+	const uint64_t wanted = MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE | MEMORY_DMA;
+	const uint64_t unwanted = MEMORY_IO | MEMORY_COMM_REGION | MEMORY_ROOTSHARED;
+
+	return region->size > 0 && (region->flags & (wanted | unwanted)) == wanted;
+}
+
 /** memory_find_comm - the communication region of a cell, NULL if it has none */
 const MemoryRegion *memory_find_comm(const CellConfig *cell);
 

@@ -35,12 +35,39 @@ static const JsonShape supervision_shape = {
 	.defaults = &supervision_policy_defaults,
 };
 
+static const JsonNames image_type_names = JSON_NAMES({ "plain", CELL_IMAGE_PLAIN }, { "linux", CELL_IMAGE_LINUX });
+
 static const JsonField image_fields[] = {
+	{ FIELD("type", json_enum, CellImage, type), .details = &image_type_names },
 	{ FIELD("path", json_string, CellImage, path) },
 	{ FIELD("string", json_string, CellImage, string) },
 	{ FIELD("address", json_address, CellImage, address), .flags = FIELD_ALWAYS },
 	{ FIELD("sha256", json_string, CellImage, sha256) },
+	{ FIELD("initrd", json_string, CellImage, initrd) },
+	{ FIELD("initrd_sha256", json_string, CellImage, initrd_sha256) },
+	{ FIELD("loader", json_string, CellImage, loader) },
 };
+
+/** finish_digest - @key, if it is there, belongs to a file, @file */
+static void finish_digest(JsonReader *reader, const JsonPath *where, const char *key, const char *digest,
+			  const char *file_key, const char *file)
+{
+	if (digest && (strlen(digest) != 64 || strspn(digest, "0123456789abcdef") != 64))
+		json_problem(reader, where, "\"%s\" must be 64 lower case hexadecimal digits", key);
+	if (digest && !file)
+		json_problem(reader, where, "\"%s\" belongs to a \"%s\"", key, file_key);
+}
+
+/** finish_linux - what only a guest Linux has, and what it has not */
+static void finish_linux(JsonReader *reader, const JsonPath *where, const CellImage *image)
+{
+	if (image->type == CELL_IMAGE_LINUX && (image->string || image->address))
+		json_problem(reader, where, "\"%s\" does not go with \"type\": \"linux\"",
+			     image->string ? "string" : "address");
+	if (image->type != CELL_IMAGE_LINUX && (image->initrd || image->loader))
+		json_problem(reader, where, "\"%s\" belongs to \"type\": \"linux\"",
+			     image->initrd ? "initrd" : "loader");
+}
 
 static int finish_image(JsonReader *reader, const JsonPath *where, json_object *value, void *object)
 {
@@ -49,10 +76,9 @@ static int finish_image(JsonReader *reader, const JsonPath *where, json_object *
 	(void)value;
 	if (!image->path == !image->string)
 		json_problem(reader, where, "an image has either a \"path\" or a \"string\"");
-	if (image->sha256 && (strlen(image->sha256) != 64 || strspn(image->sha256, "0123456789abcdef") != 64))
-		json_problem(reader, where, "\"sha256\" must be 64 lower case hexadecimal digits");
-	if (image->sha256 && image->string)
-		json_problem(reader, where, "\"sha256\" belongs to a \"path\"");
+	finish_digest(reader, where, "sha256", image->sha256, "path", image->path);
+	finish_digest(reader, where, "initrd_sha256", image->initrd_sha256, "initrd", image->initrd);
+	finish_linux(reader, where, image);
 	return 0;
 }
 

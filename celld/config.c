@@ -125,6 +125,14 @@ const char *cell_config_command_line(const CellConfig *config, bool fallback)
 	return fallback && config->fallback.command_line ? config->fallback.command_line : config->program.command_line;
 }
 
+const CellImage *cell_program_linux(const CellProgram *program)
+{
+	for (size_t i = 0; i < program->n_images; i++)
+		if (program->images[i].type == CELL_IMAGE_LINUX)
+			return &program->images[i];
+	return NULL;
+}
+
 const char *cell_config_path(const CellConfig *config)
 {
 	return config_origin_path(config->origin);
@@ -141,6 +149,9 @@ static void cell_program_done(CellProgram *program)
 		free(program->images[i].path);
 		free(program->images[i].string);
 		free(program->images[i].sha256);
+		free(program->images[i].initrd);
+		free(program->images[i].initrd_sha256);
+		free(program->images[i].loader);
 	}
 	free(program->images);
 	free(program->command_line);

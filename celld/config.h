@@ -11,9 +11,10 @@
 
 #include "config-problem.h"
 
-#define CONFIG_CELL_NAME_MAX 31			    /**< characters */
-#define CONFIG_IOMMU_MAX 8			    /**< slots of a system configuration */
-#define CONFIG_COMMAND_LINE_ADDRESS 0x1000	    /**< guest-physical */
+#define CONFIG_CELL_NAME_MAX 31		   /**< characters */
+#define CONFIG_IOMMU_MAX 8		   /**< slots of a system configuration */
+#define CONFIG_COMMAND_LINE_ADDRESS 0x1000 /**< guest-physical */
+#define CONFIG_LINUX_LOADER "/usr/lib/celld/inmates/linux-loader.bin"
 #define CONFIG_FILE_MAX_BYTES (4U << 20)	    /**< largest JSON file that is read */
 #define CONFIG_BLOB_MAX_BYTES 65536		    /**< largest blob that is read */
 #define CONFIG_DIRS_ENVIRONMENT "CELLD_CONFIG_PATH" /**< colon-separated folders instead of the search path */
@@ -133,19 +134,28 @@ typedef struct ConsoleConfig {
 	uint64_t clock_reg;
 } ConsoleConfig;
 
-/** What is put into a cell's memory before it starts. Exactly one of path and string is set. */
+typedef enum CellImageType {
+	CELL_IMAGE_PLAIN, /**< bytes at an address */
+	CELL_IMAGE_LINUX, /**< a kernel, an initrd and their loader; linux-image.h says where */
+} CellImageType;
+
+/** What is put into a cell's memory before it starts. Exactly one of path and string is set; with Linux it is path. */
 typedef struct CellImage {
-	char *path;	  /**< file, as written */
-	char *string;	  /**< text, loaded with its NUL */
-	uint64_t address; /**< guest-physical */
-	char *sha256;	  /**< 64 lower case digits, or NULL; only with path */
+	CellImageType type;
+	char *path;	     /**< file, as written */
+	char *string;	     /**< text, loaded with its NUL */
+	uint64_t address;    /**< guest-physical */
+	char *sha256;	     /**< 64 lower case digits, or NULL; only with path */
+	char *initrd;	     /**< file, or NULL; this and what follows only with Linux */
+	char *initrd_sha256; /**< 64 lower case digits, or NULL; only with initrd */
+	char *loader;	     /**< file, NULL: CONFIG_LINUX_LOADER */
 } CellImage;
 
 /** All that is put into a cell's memory before it starts: images in their order, then the command line. */
 typedef struct CellProgram {
 	CellImage *images;
 	size_t n_images;
-	char *command_line; /**< loaded with its NUL at CONFIG_COMMAND_LINE_ADDRESS, NULL: none */
+	char *command_line; /**< for Linux, or else loaded with its NUL at CONFIG_COMMAND_LINE_ADDRESS, NULL: none */
 } CellProgram;
 
 /** When celld starts a cell again that stopped by itself. */
@@ -304,6 +314,9 @@ DEFINE_CLEANUP(SystemConfig *, system_config_free)
 
 /** cell_config_command_line - what the cell's program is told, or its fallback program; NULL: nothing */
 const char *cell_config_command_line(const CellConfig *config, bool fallback);
+
+/** cell_program_linux - the first image that is a guest Linux, NULL: there is none */
+const CellImage *cell_program_linux(const CellProgram *program);
 
 /** The file that a configuration was read from; NULL if it came from memory. */
 const char *cell_config_path(const CellConfig *config);

@@ -334,6 +334,85 @@ static void test_arm_rules(void **state)
 			       "system.json:6: root_cell.irqchips[1].pin_base: must be a multiple of 32, at most 896");
 }
 
+/** A cell for a guest Linux. */
+static const char linux_text[] =
+	"{\"name\": \"linux\",\n"
+	"\"flags\": [\"passive-comm-region\"],\n" /* 2 */
+	"\"cpus\": \"2\",\n"
+	"\"memory\": [\n"
+	"{\"phys\": \"0x3a600000\", \"virt\": 0, \"size\": \"1M\", "
+	"\"flags\": [\"read\", \"write\", \"execute\", \"dma\", \"loadable\"]},\n" /* 5 */
+	"{\"virt\": \"0x100000\", \"size\": \"4K\", \"flags\": [\"read\", \"comm-region\"]}],\n"
+	"\"images\": [{\"type\": \"linux\", \"path\": \"/k\", \"initrd\": \"/i\"}],\n" /* 7 */
+	"\"command_line\": \"quiet\"}";						       /* 8 */
+
+static const CheckCase linux_cases[] = {
+	{ "quiet", "", "" },
+	{ "\"/i\"", "\"i\", \"loader\": \"l\"",
+	  "linux.json:7: images[0].initrd: \"i\" is not an absolute path\n"
+	  "linux.json:7: images[0].loader: \"l\" is not an absolute path" },
+	{ "\"/k\"", "\"k\"", "linux.json:7: images[0].path: \"k\" is not an absolute path" },
+	{ "[\"passive-comm-region\"]", "[]",
+	  "linux.json:7: warning: images[0]: Linux answers no messages, so each stop takes ShutdownTimeoutUSec; set "
+	  "the "
+	  "flag \"passive-comm-region\"" },
+	{ "\"cpus\"", "\"cpu_reset_address\": 4096, \"cpus\"",
+	  "linux.json:3: cpu_reset_address: must be 0, where the loader of Linux is" },
+	{ "\"cpus\"", "\"architecture\": \"arm64\", \"cpus\"",
+	  "linux.json:3: architecture: is arm64, but the machine is x86\n"
+	  "linux.json:7: images[0]: Linux is for architecture x86" },
+	{ "\"dma\", ", "",
+	  "linux.json:7: images[0]: Linux needs 64K of RAM (\"read\", \"write\", \"execute\", \"dma\") at 0, not "
+	  "memory[0] (line 5)" },
+	{ "\"1M\"", "\"60K\"",
+	  "linux.json:7: images[0]: Linux needs 64K of RAM (\"read\", \"write\", \"execute\", \"dma\") at 0, not "
+	  "memory[0] (line 5)" },
+	{ "\"dma\", \"loadable\"", "\"dma\"",
+	  "linux.json:7: images[0]: address 0x0 lies in no region with \"loadable\" and \"write\"" },
+	{ "\"0x100000\"", "\"0x200000\"", "linux.json:7: images[0]: Linux needs a \"comm-region\" at 0x100000" },
+	{ "\"/i\"}",
+	  "\"/i\"}, {\"path\": \"/a\", \"address\": \"0xf000\"}, {\"path\": \"/b\", \"address\": \"0x10000\"}, "
+	  "{\"type\": \"linux\", \"path\": \"/k\"}",
+	  "linux.json:7: images[1]: is loaded over images[0] (line 7)\n"
+	  "linux.json:7: images[3]: is loaded over images[0] (line 7)" },
+	{ "\"command_line\"",
+	  "\"fallback_images\": [{\"path\": \"/b\", \"address\": \"0x1000\"}], \"supervision\": {\"Restart\": "
+	  "\"always\", "
+	  "\"FallbackAfterFailures\": 2}, \"command_line\"",
+	  "linux.json:8: command_line: is loaded over fallback_images[0] (line 8)" },
+};
+
+static void test_linux_rules(void **state)
+{
+	_cleanup_system_config_ SystemConfig *system = test_system(system_text);
+	char line[4098];
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(linux_cases); i++) {
+		_cleanup_problems_ ConfigProblems problems = CONFIG_PROBLEMS_INIT;
+		_cleanup_free_ char *text = test_replace(linux_text, linux_cases[i].find, linux_cases[i].with);
+		_cleanup_cell_config_ CellConfig *cell = test_cell(text, "linux.json");
+		int r = config_check_cell(cell, system, &problems);
+
+		test_expect(&problems, linux_cases[i].expected);
+		assert_int_equal(r, problems.n_errors ? -EINVAL : 0);
+	}
+	for (size_t n = 4096; n <= 4097; n++) {
+		_cleanup_problems_ ConfigProblems problems = CONFIG_PROBLEMS_INIT;
+		_cleanup_free_ char *text = NULL;
+		_cleanup_cell_config_ CellConfig *cell = NULL;
+
+		memset(line, 'x', n);
+		line[n] = '\0';
+		text = test_replace(linux_text, "quiet", line);
+		cell = test_cell(text, "linux.json");
+		assert_int_equal(config_check_cell(cell, system, &problems), n > 4096 ? -EINVAL : 0);
+		test_expect(&problems, n > 4096 ? "linux.json:8: command_line: 4097 bytes are too many for Linux, the "
+						  "most is 4096"
+						: "");
+	}
+}
+
 /** The second cell differs from the first in everything; each case takes one thing of the first. */
 static const char other_text[] =
 	"{\n"
@@ -424,7 +503,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sound),	     cmocka_unit_test(test_cell_rules),
 		cmocka_unit_test(test_system_rules), cmocka_unit_test(test_arm_rules),
-		cmocka_unit_test(test_conflicts),    cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_linux_rules),  cmocka_unit_test(test_conflicts),
+		cmocka_unit_test(test_shared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

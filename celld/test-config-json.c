@@ -160,6 +160,17 @@ static const struct {
 	{ "{\"cpus\": 1, \"memory\": [], \"images\": [{\"path\": \"/a\", \"sha256\": \"ABC\"}], \"command_line\": 3}",
 	  "c.json:1: images[0]: \"sha256\" must be 64 lower case hexadecimal digits\n"
 	  "c.json:1: command_line: expected a string, found int" },
+	{ "{\"cpus\": 1, \"memory\": [], \"images\": [{\"type\": \"linux\", \"string\": \"b\", \"initrd_sha256\": "
+	  "\"0\"}, "
+	  "{\"type\": \"linux\", \"path\": \"/k\", \"address\": 4096}, {\"path\": \"/k\", \"initrd\": \"/i\"}, "
+	  "{\"path\": \"/k\", \"loader\": \"/l\"}, {\"type\": \"linus\", \"path\": \"/k\"}]}",
+	  "c.json:1: images[0]: \"initrd_sha256\" must be 64 lower case hexadecimal digits\n"
+	  "c.json:1: images[0]: \"initrd_sha256\" belongs to a \"initrd\"\n"
+	  "c.json:1: images[0]: \"string\" does not go with \"type\": \"linux\"\n"
+	  "c.json:1: images[1]: \"address\" does not go with \"type\": \"linux\"\n"
+	  "c.json:1: images[2]: \"initrd\" belongs to \"type\": \"linux\"\n"
+	  "c.json:1: images[3]: \"loader\" belongs to \"type\": \"linux\"\n"
+	  "c.json:1: images[4].type: unknown value \"linus\", did you mean \"linux\"?" },
 	{ "{\"cpus\": 1, \"memory\": [], \"supervision\": {\"Restart\": \"on-abort\", \"RestartUSec\": \"soon\"}}",
 	  "c.json:1: supervision.Restart: unknown value \"on-abort\"\n"
 	  "c.json:1: supervision.RestartUSec: expected a whole number or a string as \"500ms\"" },
@@ -273,6 +284,34 @@ static void test_fallback(void **state)
 	assert_int_equal(size, size_without);
 	assert_memory_equal(blob, blob_without, size);
 	again->fallback.n_images = 2;
+}
+
+static void test_linux(void **state)
+{
+	static const char digest[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+	_cleanup_free_ char *text = NULL, *json = NULL;
+	_cleanup_cell_config_ CellConfig *cell = NULL, *again = NULL;
+	const CellImage *image;
+
+	(void)state;
+	assert_true(
+		asprintf(&text,
+			 "{\"cpus\": 1, \"memory\": [], \"images\": [{\"string\": \"a\", \"address\": 9}, {\"type\": "
+			 "\"linux\", \"path\": \"/k\", \"sha256\": \"%s\", \"initrd\": \"/i\", \"initrd_sha256\": "
+			 "\"%s\", \"loader\": \"/l\"}], \"command_line\": \"quiet\"}",
+			 digest, digest) > 0);
+	cell = test_cell(text, "linux.json");
+	assert_int_equal(cell_config_to_json(cell, &json), 0);
+	again = test_cell(json, NULL);
+	image = cell_program_linux(&again->program);
+	assert_ptr_equal(image, &again->program.images[1]);
+	assert_string_equal(image->path, "/k");
+	assert_string_equal(image->sha256, digest);
+	assert_string_equal(image->initrd, "/i");
+	assert_string_equal(image->initrd_sha256, digest);
+	assert_string_equal(image->loader, "/l");
+	assert_null(cell_program_linux(&again->fallback));
+	assert_int_equal(again->program.images[0].type, CELL_IMAGE_PLAIN);
 }
 
 /** What is written reads back to the same bytes, and is written the same again. */
@@ -428,15 +467,11 @@ static void test_restart_delay(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cell_values),
-		cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_system_values),
-		cmocka_unit_test(test_bad_texts),
-		cmocka_unit_test(test_damaged_texts),
-		cmocka_unit_test(test_system_errors),
-		cmocka_unit_test(test_files),
-		cmocka_unit_test(test_fallback),
-		cmocka_unit_test(test_written_reads_back),
+		cmocka_unit_test(test_cell_values),   cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_system_values), cmocka_unit_test(test_bad_texts),
+		cmocka_unit_test(test_damaged_texts), cmocka_unit_test(test_system_errors),
+		cmocka_unit_test(test_files),	      cmocka_unit_test(test_fallback),
+		cmocka_unit_test(test_linux),	      cmocka_unit_test(test_written_reads_back),
 		cmocka_unit_test(test_restart_delay),
 	};
 

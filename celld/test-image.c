@@ -199,6 +199,125 @@ static void test_fallback(void **state)
 	assert_int_equal(set.images[1].size_bytes, 5);
 }
 
+/** write_kernel - four bytes behind a header; wants to be at 2 MiB, where it needs 4 KiB */
+static void write_kernel(const char *name)
+{
+	static const struct {
+		unsigned offset, value;
+	} bytes[] = {
+		{ 0x1f1, 1 },	 { 0x1fe, 0x55 }, { 0x1ff, 0xaa }, { 0x200, 0xeb }, { 0x201, 0x6a }, { 0x202, 'H' },
+		{ 0x203, 'd' },	 { 0x204, 'r' },  { 0x205, 'S' },  { 0x206, 0x0f }, { 0x207, 2 },    { 0x211, 1 },
+		{ 0x22f, 0x7f }, { 0x236, 1 },	  { 0x239, 8 },	   { 0x25a, 0x20 }, { 0x261, 0x10 },
+	};
+	_cleanup_free_ char *path = path_join(folder, name);
+	_cleanup_fclose_ FILE *f = fopen(path, "w");
+	char kernel[0x404] = { 0 };
+
+	for (size_t i = 0; i < ELEMENTSOF(bytes); i++)
+		kernel[bytes[i].offset] = (char)bytes[i].value;
+	assert_non_null(f);
+	assert_int_equal(fwrite(kernel, 1, sizeof(kernel), f), sizeof(kernel));
+}
+
+/** linux_config - of a cell with 64 KiB of RAM, and 20 KiB from 2 MiB - 4 KiB on; @more: keys of its image */
+static CellConfig *linux_config(const char *more)
+{
+	_cleanup_problems_ ConfigProblems problems = CONFIG_PROBLEMS_INIT;
+	_cleanup_free_ char *json = NULL;
+	CellConfig *config = NULL;
+
+	assert_true(
+		asprintf(
+			&json,
+			"{\"cpus\": 1, \"memory\": [{\"phys\": 0, \"size\": \"64K\", \"flags\": [\"read\", \"write\", "
+			"\"execute\", \"dma\", \"loadable\"]}, {\"phys\": \"0x1ff000\", \"size\": \"20K\", \"flags\": "
+			"[\"read\", \"write\", \"execute\", \"dma\", \"loadable\"]}], \"images\": [{\"string\": \"x\", "
+			"\"address\": \"0xff00\"}, {\"type\": \"linux\", \"path\": \"%s/kernel\", \"loader\": "
+			"\"%s/loader\", \"initrd\": \"%s/initrd\"%s}], \"command_line\": \"quiet\"}",
+			folder, folder, folder, more) > 0);
+	if (cell_config_parse(json, strlen(json), "linux.json", &problems, &config) < 0)
+		fail_msg("%s", config_problems_to_string(&problems));
+	return config;
+}
+
+/** expect_linux - what is wrong, with which file */
+static void expect_linux(const char *more, int error, const char *file, const char *text)
+{
+	_cleanup_cell_config_ CellConfig *config = linux_config(more);
+	_cleanup_images_ ImageSet set = { 0 };
+	_cleanup_free_ char *said = NULL;
+
+	assert_int_equal(image_set_open(config, false, &set, &said), error);
+	assert_non_null(said);
+	if (!strstr(said, file) || !strstr(said, text))
+		fail_msg("%s: not a word of \"%s\" or \"%s\"", said, file, text);
+	assert_int_equal(set.n, 0);
+}
+
+static void test_linux(void **state)
+{
+	_cleanup_cell_config_ CellConfig *config = linux_config("");
+	_cleanup_images_ ImageSet set = { 0 };
+	_cleanup_free_ char *said = NULL;
+	uint64_t stamp;
+
+	(void)state;
+	write_kernel("kernel");
+	write_file("loader", "boot");
+	write_file("initrd", "init");
+	assert_int_equal(image_set_open(config, false, &set, &said), 0);
+	assert_int_equal(set.n, 5);
+	assert_int_equal(set.images[0].address, 0xff00);
+	assert_int_equal(set.images[1].address, 0x200000 - 0x400);
+	assert_int_equal(set.images[1].size_bytes, 0x404);
+	assert_int_equal(set.images[2].address, 0);
+	assert_memory_equal(set.images[2].data, "boot", 4);
+	assert_int_equal(set.images[3].address, 0x203000);
+	assert_memory_equal(set.images[3].data, "init", 4);
+	assert_int_equal(set.images[4].address, 0x1000);
+	assert_string_equal((const char *)set.images[4].data + 0x112c, "quiet");
+	assert_int_equal(set.images[4].size_bytes, 0x112c + 6);
+
+	/* Each of its files counts. */
+	stamp = image_stamp(config, false);
+	assert_int_equal(set.stamp, stamp);
+	write_file("initrd", "another");
+	assert_int_not_equal(image_stamp(config, false), stamp);
+	write_file("loader", "another");
+	assert_int_not_equal(image_stamp(config, false), stamp);
+}
+
+static void test_linux_faults(void **state)
+{
+	_cleanup_free_ char *large = malloc(65538);
+
+	(void)state;
+	assert_non_null(large);
+	write_kernel("kernel");
+	write_file("loader", "boot");
+	write_file("initrd", "init");
+	expect_linux(", \"sha256\": \"" SHA256_OF_ABC "d\"", -ENOEXEC, "/kernel", "SHA-256");
+	expect_linux(", \"initrd_sha256\": \"" SHA256_OF_ABC "d\"", -ENOEXEC, "/initrd", "SHA-256");
+	write_file("initrd", "");
+	expect_linux("", -ENOEXEC, "/initrd", "empty");
+	run("rm initrd");
+	expect_linux("", -ENOENT, "/initrd", "No such file");
+	memset(large, 'x', 65537);
+	large[65537] = '\0';
+	write_file("initrd", large);
+	expect_linux("", -EFBIG, "/initrd", "larger than the 65536 bytes");
+	large[65536] = '\0';
+	write_file("initrd", large);
+	expect_linux("", -EFBIG, "/kernel", "its initrd needs 65536 bytes at 0x203000, where the cell has 4096");
+	write_file("initrd", "init");
+	write_file("loader", large);
+	write_file("kernel", "abc");
+	expect_linux("", -ENOEXEC, "/kernel", "not a bzImage");
+	large[65536] = 'x';
+	write_file("loader", large);
+	expect_linux("", -EFBIG, "/loader", "larger than the 65536 bytes");
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -217,8 +336,9 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sha256), cmocka_unit_test(test_files),  cmocka_unit_test(test_size),
-		cmocka_unit_test(test_links),  cmocka_unit_test(test_others), cmocka_unit_test(test_fallback),
+		cmocka_unit_test(test_sha256), cmocka_unit_test(test_files),	    cmocka_unit_test(test_size),
+		cmocka_unit_test(test_links),  cmocka_unit_test(test_others),	    cmocka_unit_test(test_fallback),
+		cmocka_unit_test(test_linux),  cmocka_unit_test(test_linux_faults),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -157,6 +157,14 @@ void bus_unit_reboot(Cell *cell, void *userdata);
 /** bus_unit_name - of a cell, allocated */
 int bus_unit_name(const char *cell, char **ret);
 
+/* Interfaces of a unit. */
+#define BUS_UNIT_UNIT "org.freedesktop.systemd1.Unit"
+#define BUS_UNIT_SERVICE "org.freedesktop.systemd1.Service"
+
+/** bus_unit_ask - for a property of a cell's unit; @slot as for sd_bus_call_async() */
+int bus_unit_ask(Bus *bus, sd_bus_slot **slot, const char *cell, const char *interface, const char *property,
+		 sd_bus_message_handler_t answered, void *userdata);
+
 /* bus-orphan.c */
 
 /** bus_orphan_look - there may be cells whose supervisor is gone: see what becomes of them */

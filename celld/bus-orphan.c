@@ -10,17 +10,15 @@
 #include "log.h"
 
 #define PERIOD_USEC USEC_PER_SEC
-#define UNIT_PREFIX "/org/freedesktop/systemd1/unit"
-#define INTERFACE_PREFIX "org.freedesktop.systemd1."
 
 /** The questions, in this order. */
 static const struct {
 	const char *interface;
 	const char *property;
 } questions[] = {
-	{ INTERFACE_PREFIX "Unit", "ActiveState" },
-	{ INTERFACE_PREFIX "Service", "Result" },
-	{ INTERFACE_PREFIX "Service", "Restart" },
+	{ BUS_UNIT_UNIT, "ActiveState" },
+	{ BUS_UNIT_SERVICE, "Result" },
+	{ BUS_UNIT_SERVICE, "Restart" },
 };
 
 typedef struct Inquiry {
@@ -102,17 +100,8 @@ static int on_answer(sd_bus_message *reply, void *userdata, _unused_ sd_bus_erro
 
 static int ask(Inquiry *q)
 {
-	_cleanup_free_ char *unit = NULL, *path = NULL;
-	int r;
-
-	r = bus_unit_name(q->cell, &unit);
-	if (r >= 0)
-		r = sd_bus_path_encode(UNIT_PREFIX, unit, &path);
-	if (r < 0)
-		return r;
-	return sd_bus_call_method_async(q->bus->bus, &q->slot, "org.freedesktop.systemd1", path,
-					"org.freedesktop.DBus.Properties", "Get", on_answer, q, "ss",
-					questions[q->n_answers].interface, questions[q->n_answers].property);
+	return bus_unit_ask(q->bus, &q->slot, q->cell, questions[q->n_answers].interface,
+			    questions[q->n_answers].property, on_answer, q);
 }
 
 static void inquire(Bus *bus, const Cell *c)

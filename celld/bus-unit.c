@@ -48,20 +48,26 @@ static int on_unit_start(sd_bus_message *reply, void *userdata, _unused_ sd_bus_
 	return 0;
 }
 
+int bus_unit_ask(Bus *bus, sd_bus_slot **slot, const char *cell, const char *interface, const char *property,
+		 sd_bus_message_handler_t answered, void *userdata)
+{
+	_cleanup_free_ char *unit = NULL, *path = NULL;
+	int r;
+
+	r = bus_unit_name(cell, &unit);
+	if (r >= 0)
+		r = sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path);
+	if (r < 0)
+		return r;
+	return sd_bus_call_method_async(bus->bus, slot, SYSTEMD_NAME, path, "org.freedesktop.DBus.Properties", "Get",
+					answered, userdata, "ss", interface, property);
+}
+
 /** ask_unit_start - the job of a cell's unit has failed: has systemd started the supervisor at all? */
 static int ask_unit_start(BusRequest *r)
 {
-	_cleanup_free_ char *unit = NULL, *path = NULL;
-	int code;
-
-	code = bus_unit_name(r->cell, &unit);
-	if (code >= 0)
-		code = sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path);
-	if (code < 0)
-		return code;
-	return sd_bus_call_method_async(r->bus->bus, &r->slot, SYSTEMD_NAME, path, "org.freedesktop.DBus.Properties",
-					"Get", on_unit_start, r, "ss", "org.freedesktop.systemd1.Service",
-					"ExecMainStartTimestampMonotonic");
+	return bus_unit_ask(r->bus, &r->slot, r->cell, BUS_UNIT_SERVICE, "ExecMainStartTimestampMonotonic",
+			    on_unit_start, r);
 }
 
 static int on_job_removed(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *ignored)

@@ -86,6 +86,23 @@ static void test_system_values(void **state)
 	assert_int_equal(system->root.memory[1].virt_start, 0x3a600000);
 }
 
+static void test_console_types(void **state)
+{
+	static const char *const names[] = { "none",  "efifb", "8250", "pl011",	     "xuartps", "mvebu",
+					     "hscif", "scifa", "imx",  "imx-lpuart", "scif" };
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+		_cleanup_cell_config_ CellConfig *cell = NULL;
+		_cleanup_free_ char *text = NULL;
+
+		assert_true(asprintf(&text, "{\"cpus\": 1, \"memory\": [], \"console\": {\"type\": \"%s\"}}",
+				     names[i]) > 0);
+		cell = test_cell(text, "c.json");
+		assert_int_equal(cell->console.type, i);
+	}
+}
+
 /* Texts that must not be read, and every problem that must be told. "{" stands for the rest of a sound cell. */
 static const struct {
 	const char *text, *expected;
@@ -467,12 +484,12 @@ static void test_restart_delay(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cell_values),   cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_system_values), cmocka_unit_test(test_bad_texts),
-		cmocka_unit_test(test_damaged_texts), cmocka_unit_test(test_system_errors),
-		cmocka_unit_test(test_files),	      cmocka_unit_test(test_fallback),
-		cmocka_unit_test(test_linux),	      cmocka_unit_test(test_written_reads_back),
-		cmocka_unit_test(test_restart_delay),
+		cmocka_unit_test(test_cell_values),	   cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_console_types),	   cmocka_unit_test(test_system_values),
+		cmocka_unit_test(test_bad_texts),	   cmocka_unit_test(test_damaged_texts),
+		cmocka_unit_test(test_system_errors),	   cmocka_unit_test(test_files),
+		cmocka_unit_test(test_fallback),	   cmocka_unit_test(test_linux),
+		cmocka_unit_test(test_written_reads_back), cmocka_unit_test(test_restart_delay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

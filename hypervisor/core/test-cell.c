@@ -443,6 +443,22 @@ static void test_name_is_terminated(void **state)
 	fake_state_check(&at_start);
 }
 
+/* That is for the module to judge. */
+static void test_other_signature(void **state)
+{
+	struct cell_config *config;
+
+	(void)state;
+	boot();
+	fake_config_write(&rtos, fake_ram(FAKE_CONFIG));
+	config = (struct cell_config *)fake_ram(FAKE_CONFIG);
+	memset(config->signature, 'x', sizeof(config->signature));
+	config->architecture = CELL_ARCH_ARM64;
+	config->revision = 1;
+	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_CREATE, FAKE_CONFIG, 0), 0);
+	assert_int_equal(start(0), 0);
+}
+
 /* Devices stop before root or anybody gets memory that they may write. */
 static void test_devices_are_reset(void **state)
 {
@@ -477,6 +493,7 @@ int main(void)
 		FAKE_TEST(test_no_huge_pages),
 		FAKE_TEST(test_configuration_anywhere),
 		FAKE_TEST(test_name_is_terminated),
+		FAKE_TEST(test_other_signature),
 		FAKE_TEST(test_devices_are_reset),
 	};
 

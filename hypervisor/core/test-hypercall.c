@@ -21,8 +21,7 @@ static const struct cell_memory guest_memory[] = {
 	{ 0, 0x100000, 0x1000, CELL_MEM_READ | CELL_MEM_WRITE | CELL_MEM_COMM_REGION },
 };
 
-/* Four CPUs; the last one executes a cell. */
-static void boot(u32 flags)
+static s64 create(u32 flags)
 {
 	const struct fake_config guest = {
 		.name = "guest",
@@ -33,8 +32,14 @@ static void boot(u32 flags)
 		.num_memory = ARRAY_SIZE(guest_memory),
 	};
 
+	return fake_create(&guest);
+}
+
+/* Four CPUs; the last one executes a cell. */
+static void boot(u32 flags)
+{
 	assert_int_equal(fake_boot(&fake_root), 0);
-	assert_int_equal(fake_create(&guest), 0);
+	assert_int_equal(create(flags), 0);
 	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_START, GUEST_ID, 0), 0);
 	fake_console_clear();
 }
@@ -173,6 +178,11 @@ static void test_statistics(void **state)
 	assert_int_equal(fake_hypercall(0, CELL_HC_CELL_DESTROY, GUEST_ID, CELL_HC_FORCE), 0);
 	for (u32 i = 0; i < CELL_STAT_MAX; i++)
 		assert_int_equal(cpu->stats[i], 0);
+	for (u32 i = 0; i < CELL_STAT_MAX; i++)
+		cpu->stats[i] = pcpu_of(0)->stats[i] = 1;
+	assert_int_equal(create(0), 0);
+	for (u32 i = 0; i < CELL_STAT_MAX; i++)
+		assert_true(!cpu->stats[i] && pcpu_of(0)->stats[i]);
 }
 
 static void test_failed_cpu(void **state)

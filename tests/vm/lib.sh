@@ -194,6 +194,17 @@ enable_blob() {
 		ioctl($device, 0x40080000, <$file> . "\0" x 65536) or die "$!\n"' "$1"
 }
 
+# device CALL...: one call of /dev/jailhouse, see driver/device.pl.
+device() {
+	perl /share/driver/device.pl "$@"
+}
+
+# run_rtos [LINE]: load the cell rtos with a command line and start it, without celld.
+run_rtos() {
+	printf '%s\0' "${1:-}" >/tmp/line
+	[ "$(device load rtos /usr/lib/celld/inmates/rtos.bin:0 /tmp/line:1000)/$(device start rtos)" = ok/ok ]
+}
+
 cpus_online() {
 	cat /sys/devices/system/cpu/online
 }

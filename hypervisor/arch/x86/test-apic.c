@@ -39,15 +39,41 @@ static u64 base_msr, self_read;
 static u64 sent[64];
 static unsigned int num_sent;
 
+/* An APIC that remembers, in x2APIC mode; NULL: none. */
+static u32 *registers;
+static unsigned int num_taken;
+
+static struct {
+	u64 va, pa, size;
+	unsigned int access;
+} mapped;
+static u64 hidden;
+
 static u64 msr_read(u32 msr)
 {
-	return msr == MSR_APIC_BASE ? base_msr : self_read;
+	if (msr == MSR_APIC_BASE)
+		return base_msr;
+	return registers ? registers[msr - MSR_X2APIC_FIRST] : self_read;
+}
+
+/* EOI ends the interrupt of the highest priority. */
+static void end_interrupt(void)
+{
+	for (unsigned int i = 8; i-- > 0;)
+		if (registers[APIC_ISR + i]) {
+			registers[APIC_ISR + i] &= ~(1U << (31 - __builtin_clz(registers[APIC_ISR + i])));
+			return;
+		}
 }
 
 static void msr_write(u32 msr, u64 value)
 {
 	if (msr == MSR_X2APIC_ICR)
 		sent[num_sent++] = value;
+	else if (registers && msr == MSR_X2APIC_FIRST + APIC_EOI)
+		end_interrupt();
+	else if (registers)
+		registers[msr - MSR_X2APIC_FIRST] = value;
 }
 
 struct pcpu *pcpu_of(unsigned int cpu)
@@ -68,8 +94,18 @@ void host_expect_interrupts(bool expect)
 	(void)expect;
 }
 
+/* One is taken, and its handler acknowledges it: not while the APIC is disabled by software, or masked by the TPR. */
 void vendor_take_interrupts(void)
 {
+	assert_true(registers[APIC_SVR] & SVR_ENABLE);
+	assert_int_equal(registers[APIC_TPR], 0);
+	for (unsigned int i = 8; i-- > 0;)
+		if (registers[APIC_IRR + i]) {
+			registers[APIC_IRR + i] &= ~(1U << (31 - __builtin_clz(registers[APIC_IRR + i])));
+			num_taken++;
+			apic_eoi();
+			return;
+		}
 }
 
 int refuse(int err, const char *fmt, ...)
@@ -80,13 +116,19 @@ int refuse(int err, const char *fmt, ...)
 
 int paging_map(struct paging *pg, u64 va, paddr_t pa, u64 size, unsigned int access, bool huge)
 {
-	(void)pg, (void)va, (void)pa, (void)size, (void)access, (void)huge;
+	(void)pg, (void)huge;
+	mapped.va = va;
+	mapped.pa = pa;
+	mapped.size = size;
+	mapped.access = access;
 	return 0;
 }
 
 int memory_hide(struct cell *of, u64 start, u64 size)
 {
-	(void)of, (void)start, (void)size;
+	(void)of;
+	assert_int_equal(size, PAGE_SIZE);
+	hidden = start;
 	return 0;
 }
 
@@ -307,7 +349,56 @@ static void test_events_reach_root_only(void **state)
 	assert_int_equal(sent[0], TO(APIC_ID_OF(1)) | ICR_ASSERT | 0xf0);
 }
 
+/* abi 6.1: whatever a guest has left. */
+static void test_clear(void **state)
+{
+	u32 all[0x40] = { 0 };
+
+	(void)state;
+	registers = all;
+	num_taken = 0;
+	all[APIC_TPR] = 0xf0;
+	all[APIC_SVR] = 0x1aa;
+	for (u32 reg = APIC_LVT_TIMER; reg <= APIC_LVT_ERROR; reg++)
+		all[reg] = 0x41;
+	all[APIC_TIMER_INITIAL] = 1000;
+	all[APIC_ISR + 2] = 0x80000001;
+	all[APIC_ISR + 7] = 0x10;
+	all[APIC_IRR + 1] = 0x3;
+	all[APIC_IRR + 7] = 0x80000000;
+	apic_clear();
+	registers = NULL;
+	assert_int_equal(num_taken, 3);
+	assert_int_equal(all[APIC_TPR], 0);
+	assert_int_equal(all[APIC_SVR], 0xff);
+	for (u32 reg = APIC_LVT_TIMER; reg <= APIC_LVT_ERROR; reg++)
+		assert_int_equal(all[reg], 0x10000);
+	assert_int_equal(all[APIC_TIMER_INITIAL], 0);
+	for (u32 reg = APIC_ISR; reg < APIC_ISR + 8; reg++)
+		assert_int_equal(all[reg] | all[APIC_IRR + reg - APIC_ISR], 0);
+}
+
+static void test_no_page(void **state)
+{
+	(void)state;
+	hidden = mapped.size = 0;
+	assert_int_equal(apic_init_cell(&cell), 0);
+	assert_int_equal(hidden, 0xfee00000);
+	assert_int_equal(mapped.size, 0);
+}
+
 /* --- xAPIC: the page cannot be trapped in parts --- */
+
+/* Reads are native, writes are not. */
+static void test_page(void **state)
+{
+	(void)state;
+	hidden = 0;
+	assert_int_equal(apic_init_cell(&cell), 0);
+	assert_int_equal(hidden, 0xfee00000);
+	assert_true(mapped.va == 0xfee00000 && mapped.pa == 0xfee00000 && mapped.size == PAGE_SIZE);
+	assert_int_equal(mapped.access, ACCESS_READ | ACCESS_DEVICE);
+}
 
 static bool write_page(u32 reg, u32 value)
 {
@@ -417,6 +508,9 @@ int main(void)
 		cmocka_unit_test_setup(test_startup, setup_x2apic),
 		cmocka_unit_test_setup(test_random_icr, setup_x2apic),
 		cmocka_unit_test_setup(test_events_reach_root_only, setup_x2apic),
+		cmocka_unit_test_setup(test_clear, setup_x2apic),
+		cmocka_unit_test_setup(test_no_page, setup_x2apic),
+		cmocka_unit_test_setup(test_page, setup_xapic),
 		cmocka_unit_test_setup(test_registers, setup_xapic),
 		cmocka_unit_test_setup(test_page_icr, setup_xapic),
 		cmocka_unit_test_setup(test_emulated_registers, setup_xapic),

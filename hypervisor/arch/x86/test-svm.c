@@ -5,11 +5,14 @@
  * svm.c is part of this file; whoever handles exits only says that it was asked. Numbers are those of AMD APM vol.2,
  * appendices B and C, and of the interface.
  */
+#define _GNU_SOURCE
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <ucontext.h>
 #include <cmocka.h>
 #include "svm/svm.c"
 
@@ -26,7 +29,7 @@ static char asked;
 static enum mmio_kind asked_kind;
 static u64 asked_at;
 static struct port_access asked_port;
-static bool refuses;
+static bool refuses, nmi_is_ours;
 
 paddr_t arch_virt_to_phys(const void *virt)
 {
@@ -81,7 +84,7 @@ bool handle_port(struct pcpu *c, struct vcpu_regs *r, const struct port_access *
 bool handle_management(struct pcpu *c)
 {
 	(void)c;
-	return true;
+	return nmi_is_ours;
 }
 
 void handle_requests(struct pcpu *c)
@@ -363,6 +366,42 @@ static void test_violations(void **state)
 	assert_int_equal(violation.cause, HV_CAUSE_OTHER);
 }
 
+/* STGI and CLGI are not for user space: step over them. */
+static void on_ill(int number, siginfo_t *info, void *context)
+{
+	ucontext_t *c = context;
+	const u8 *at = (const u8 *)c->uc_mcontext.gregs[REG_RIP];
+
+	(void)number, (void)info;
+	if (at[0] != 0x0f || at[1] != 0x01 || (at[2] != 0xdc && at[2] != 0xdd))
+		abort();
+	c->uc_mcontext.gregs[REG_RIP] += 3;
+}
+
+static void test_nmi(void **state)
+{
+	const struct sigaction action = { .sa_sigaction = on_ill, .sa_flags = SA_SIGINFO };
+	struct sigaction before;
+
+	(void)state;
+	sigaction(SIGILL, &action, &before);
+	cpu->arch.wait_sipi = false;
+	cpu->shared.failed = 0;
+	nmi_is_ours = true;
+	assert_true(exit_by(0x61, 0, 0));
+	assert_int_equal(at(0xa8, 8), 0);
+	nmi_is_ours = false;
+	assert_true(exit_by(0x61, 0, 0)); /* not for a cell */
+	assert_int_equal(at(0xa8, 8), 0);
+	cpu->cell = &root_cell;
+	assert_true(exit_by(0x61, 0, 0)); /* Linux' own */
+	assert_int_equal(at(0xa8, 8), 0x80000200);
+	cpu->arch.wait_sipi = true;
+	assert_true(exit_by(0x61, 0, 0));
+	assert_int_equal(at(0xa8, 8), 0);
+	sigaction(SIGILL, &before, NULL);
+}
+
 static void test_gp(void **state)
 {
 	(void)state;
@@ -429,6 +468,7 @@ int main(void)
 		cmocka_unit_test_setup(test_memory, setup),
 		cmocka_unit_test_setup(test_exceptions, setup),
 		cmocka_unit_test_setup(test_violations, setup),
+		cmocka_unit_test_setup(test_nmi, setup),
 		cmocka_unit_test_setup(test_gp, setup),
 		cmocka_unit_test_setup(test_efer, setup),
 		cmocka_unit_test_setup(test_msr_map, setup),

@@ -35,10 +35,21 @@ static inline void cpu_set_remove(struct cpu_set *s, unsigned int cpu)
 	s->bits[cpu / 64] &= ~(1UL << (cpu % 64));
 }
 
+/** cpu_set_next() - the first CPU of a set from @cpu on, or MAX_CPUS */
+static inline unsigned int cpu_set_next(const struct cpu_set *s, unsigned int cpu)
+{
+	for (; cpu < MAX_CPUS; cpu = (cpu | 63) + 1) {
+		u64 rest = s->bits[cpu / 64] >> (cpu % 64);
+
+		if (rest)
+			return cpu + (unsigned int)__builtin_ctzl(rest);
+	}
+	return MAX_CPUS;
+}
+
 /** for_each_cpu() - all CPUs of a set in ascending order */
-#define for_each_cpu(cpu, set)                     \
-	for ((cpu) = 0; (cpu) < MAX_CPUS; (cpu)++) \
-		if (cpu_set_has(set, cpu))
+#define for_each_cpu(cpu, set) \
+	for ((cpu) = cpu_set_next(set, 0); (cpu) < MAX_CPUS; (cpu) = cpu_set_next(set, (cpu) + 1))
 
 /**
  * struct cell - a partition of the machine

@@ -8,6 +8,7 @@
 /** Virtual address of hypervisor memory: a hole in the map of Linux (x86_64/mm.rst), so no stale TLB entry fits it. */
 #define HV_BASE 0xfffffc0000000000UL
 #define HV_BLOCK_SIZE 0x10000UL /**< a CPU's block, see struct cpu_block */
+#define GUEST_WINDOWS 6		/**< of a CPU: five levels of a guest's tables, and what they lead to */
 #define ARCH_REMAP_PAGES 131072 /**< window for device mappings */
 
 struct vcpu_regs;
@@ -39,14 +40,15 @@ struct arch_pcpu {
 	struct vcpu_regs *regs;	  /**< of the guest, on our stack */
 	u64 linux_cr3, linux_rsp; /**< as the trampoline left them */
 	u64 host_cr3;
-	paddr_t device_page;	   /**< that arch_temp_map_device() mapped last */
-	bool wait_sipi;		   /**< parked */
-	bool mtrr_on;		   /**< the guest wrote MTRR_DEF_TYPE.E */
-	u64 pat;		   /**< as the guest reads it */
-	u32 kicks;		   /**< NMIs of ours that this CPU has not taken yet; too many if some merged */
-	u32 init;		   /**< INIT posted by another CPU of the cell */
-	u32 sipi;		   /**< 0x100 | vector, posted likewise */
-	u64 linux_pqr, linux_ways; /**< class and ways of the cache, as Linux had them */
+	paddr_t device_page;	    /**< that arch_temp_map_device() mapped last */
+	u64 windows[GUEST_WINDOWS]; /**< guest-physical page that guest.c sees in each, plus 1; 0: none */
+	bool wait_sipi;		    /**< parked */
+	bool mtrr_on;		    /**< the guest wrote MTRR_DEF_TYPE.E */
+	u64 pat;		    /**< as the guest reads it */
+	u32 kicks;		    /**< NMIs of ours that this CPU has not taken yet; too many if some merged */
+	u32 init;		    /**< INIT posted by another CPU of the cell */
+	u32 sipi;		    /**< 0x100 | vector, posted likewise */
+	u64 linux_pqr, linux_ways;  /**< class and ways of the cache, as Linux had them */
 	u64 gdt[8];
 	struct tss64 tss;
 };

@@ -16,4 +16,7 @@
  */
 unsigned int guest_fetch(struct pcpu *cpu, const struct vcpu_view *view, u8 *buf, unsigned int size);
 
+/** guest_forget() - stage-2 or the cell of this CPU has changed: look anew */
+void guest_forget(struct pcpu *cpu);
+
 #endif

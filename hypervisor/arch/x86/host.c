@@ -3,7 +3,7 @@
  * The hypervisor's own address space and descriptor tables: W^X, guard pages under the stacks, the trampoline's page.
  *
  * Hypervisor memory is mapped linearly at HV_BASE; behind it a window for device registers and two pages per CPU to
- * look at any other memory and at any other registers.
+ * look at any other memory and at any other registers, and some more to look at its guest's.
  */
 #include <image.h>
 #include <hv/arch.h>
@@ -17,6 +17,7 @@
 #define DEVICE_WINDOW (HV_BASE + 0x4000000000UL)
 #define TEMP_WINDOW (DEVICE_WINDOW + (u64)ARCH_REMAP_PAGES * PAGE_SIZE)
 #define TEMP_DEVICE_WINDOW (TEMP_WINDOW + (u64)MAX_CPUS * PAGE_SIZE)
+#define GUEST_WINDOW(id) (TEMP_DEVICE_WINDOW + (MAX_CPUS + (u64)(id)*GUEST_WINDOWS) * PAGE_SIZE)
 
 /* Where Linux keeps them too, so that returning to it needs no far jump. */
 #define SELECTOR_CODE 0x10
@@ -92,14 +93,18 @@ static int map_block(unsigned int id)
 	return err;
 }
 
-/* Tables for the pages that each CPU maps at will, so that arch_temp_map() never needs memory. */
+/* Tables for the pages that each CPU maps at will, so that arch_temp_map() and the others never need memory. */
 static int map_temp(unsigned int id)
 {
 	paddr_t page = host_memory_phys();
 	int err = paging_map(&host, TEMP_WINDOW + id * PAGE_SIZE, page, PAGE_SIZE, ACCESS_READ, false);
 
 	pcpu_of(id)->arch.device_page = page;
-	return err ? err : paging_map(&host, TEMP_DEVICE_WINDOW + id * PAGE_SIZE, page, PAGE_SIZE, ACCESS_READ, false);
+	if (!err)
+		err = paging_map(&host, TEMP_DEVICE_WINDOW + id * PAGE_SIZE, page, PAGE_SIZE, ACCESS_READ, false);
+	for (unsigned int i = 0; !err && i < GUEST_WINDOWS; i++)
+		err = paging_map(&host, GUEST_WINDOW(id) + i * PAGE_SIZE, page, PAGE_SIZE, ACCESS_READ, false);
+	return err;
 }
 
 int host_init(void)
@@ -200,7 +205,7 @@ void *host_map_device(paddr_t phys, u64 size)
 
 u32 arch_remap_used(void)
 {
-	return device_pages + 2 * image_header.max_cpus;
+	return device_pages + (2 + GUEST_WINDOWS) * image_header.max_cpus;
 }
 
 void *arch_temp_map(paddr_t page)
@@ -223,6 +228,19 @@ void *arch_temp_map_device(paddr_t page)
 		cpu->arch.device_page = page;
 	}
 	return virt;
+}
+
+const u8 *host_window(unsigned int window)
+{
+	return (const u8 *)GUEST_WINDOW(this_cpu()->id) + window * PAGE_SIZE;
+}
+
+void host_window_map(unsigned int window, paddr_t page)
+{
+	const u8 *virt = host_window(window);
+
+	paging_map(&host, (u64)virt, page, PAGE_SIZE, ACCESS_READ, false);
+	tlb_flush_page(virt);
 }
 
 /** exception_panic() - an exception in the hypervisor itself; from entry.S */

@@ -24,4 +24,9 @@ u64 host_memory_size(void);
 /** Exception vectors' stubs, 8 bytes each, see entry.S. */
 extern const u8 exception_stubs[];
 
+/** host_window() - this CPU's view of memory number @window, of GUEST_WINDOWS: a page, read-only */
+const u8 *host_window(unsigned int window);
+/** host_window_map() - what that shows from now on; never fails */
+void host_window_map(unsigned int window, paddr_t page);
+
 #endif

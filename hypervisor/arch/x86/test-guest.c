@@ -23,6 +23,7 @@ static u8 memory[PAGES][PAGE_SIZE] __attribute__((aligned(4096)));
 static struct cell cell;
 static struct pcpu cpu = { .cell = &cell };
 static struct vcpu_view view;
+static bool swapped; /* stage-2 leads to page 9 for 8 */
 
 bool paging_lookup(const struct paging *pg, u64 va, struct paging_entry *ret_entry)
 {
@@ -30,13 +31,24 @@ bool paging_lookup(const struct paging *pg, u64 va, struct paging_entry *ret_ent
 	*ret_entry = (struct paging_entry){ va, ACCESS_RWX, PAGE_SIZE - va % PAGE_SIZE };
 	if (va / PAGE_SIZE == DEVICE_PAGE)
 		ret_entry->access |= ACCESS_DEVICE;
+	if (va / PAGE_SIZE == 8 && swapped)
+		ret_entry->address += PAGE_SIZE;
 	return va / PAGE_SIZE < PAGES - 1;
 }
 
-void *arch_temp_map(paddr_t page)
+static unsigned int shown[GUEST_WINDOWS]; /* page of memory in each window */
+static unsigned int windows_mapped;
+
+void host_window_map(unsigned int window, paddr_t page)
 {
 	assert_in_range(page / PAGE_SIZE, 0, PAGES - 2);
-	return memory[page / PAGE_SIZE];
+	shown[window] = page / PAGE_SIZE;
+	windows_mapped++;
+}
+
+const u8 *host_window(unsigned int window)
+{
+	return memory[shown[window]];
 }
 
 static void set64(unsigned int page, unsigned int index, u64 entry)
@@ -56,6 +68,9 @@ static int setup(void **state)
 	for (unsigned int page = 0; page < PAGES; page++)
 		memset(memory[page], page < 8 ? 0 : page, PAGE_SIZE);
 	view = (struct vcpu_view){ .cr0 = CR0_PE | CR0_PG, .cr3 = 0x1000 };
+	guest_forget(&cpu);
+	swapped = false;
+	windows_mapped = 0;
 	return 0;
 }
 
@@ -206,6 +221,34 @@ static void test_wrap(void **state)
 	assert_int_equal(bytes[4], 9);
 }
 
+/* What is in the pages is read anew each time, where they are only after guest_forget(). */
+static void test_windows(void **state)
+{
+	u8 byte;
+
+	(void)state;
+	set32(1, 0, 0x2000 | P);
+	set32(2, 0, 0x8000 | P);
+	view.rip = 0;
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(guest_fetch(&cpu, &view, &byte, 1), 1);
+		assert_int_equal(byte, 8);
+	}
+	assert_int_equal(windows_mapped, 3);
+
+	set32(2, 0, 0xb000 | P);
+	assert_int_equal(guest_fetch(&cpu, &view, &byte, 1), 1);
+	assert_int_equal(byte, 11);
+	assert_int_equal(windows_mapped, 4);
+
+	set32(2, 0, 0x8000 | P);
+	swapped = true;
+	guest_forget(&cpu);
+	assert_int_equal(guest_fetch(&cpu, &view, &byte, 1), 1);
+	assert_int_equal(byte, 9);
+	assert_int_equal(windows_mapped, 7);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +259,7 @@ int main(void)
 		cmocka_unit_test_setup(test_pae, setup),
 		cmocka_unit_test_setup(test_two_levels, setup),
 		cmocka_unit_test_setup(test_wrap, setup),
+		cmocka_unit_test_setup(test_windows, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

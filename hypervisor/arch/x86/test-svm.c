@@ -130,6 +130,14 @@ void cat_init_cpu(struct pcpu *c)
 	(void)c;
 }
 
+static unsigned int forgotten;
+
+void guest_forget(struct pcpu *c)
+{
+	assert_ptr_equal(c, cpu);
+	forgotten++;
+}
+
 void cat_apply(struct pcpu *c)
 {
 	(void)c;
@@ -180,6 +188,7 @@ static int setup(void **state)
 	vmcb = vmcb_of(cpu);
 	violation = (struct violation){ 0 };
 	asked = 0;
+	forgotten = 0;
 	refuses = false;
 	return 0;
 }
@@ -455,6 +464,19 @@ static void test_skip(void **state)
 	assert_int_equal(at(0x68, 8), 0);
 }
 
+/* What we saw by stage-2 goes whenever the TLB goes. */
+static void test_flush(void **state)
+{
+	(void)state;
+	arch_flush(cpu);
+	assert_int_equal(at(0x5c, 1), 1);
+	assert_int_equal(forgotten, 1);
+	vmcb->tlb_control = 0;
+	vendor_set_cell(cpu);
+	assert_int_equal(at(0x5c, 1), 1);
+	assert_int_equal(forgotten, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -473,6 +495,7 @@ int main(void)
 		cmocka_unit_test_setup(test_efer, setup),
 		cmocka_unit_test_setup(test_msr_map, setup),
 		cmocka_unit_test_setup(test_skip, setup),
+		cmocka_unit_test_setup(test_flush, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, teardown);

@@ -16,6 +16,7 @@
 #include "../apic.h"
 #include "../block.h"
 #include "../cat.h"
+#include "../guest.h"
 #include "../host.h"
 #include "../vcpu.h"
 #include "vmcb.h"
@@ -121,6 +122,7 @@ void vendor_set_cell(struct pcpu *cpu)
 	vmcb->msrpm_base = arch_virt_to_phys(cpu->cell == &root_cell ? root_msrpm : cell_msrpm);
 	vmcb->nested_cr3 = arch_virt_to_phys(cpu->cell->stage2.root);
 	vmcb->tlb_control = TLB_FLUSH_ALL;
+	guest_forget(cpu);
 }
 
 static struct table_reg store_gdtr(void)
@@ -308,6 +310,7 @@ void arch_flush(struct pcpu *cpu)
 {
 	vmcb_of(cpu)->tlb_control = TLB_FLUSH_ALL;
 	cat_apply(cpu);
+	guest_forget(cpu);
 }
 
 void arch_get_regs(const struct pcpu *cpu, u64 regs[20])

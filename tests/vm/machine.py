@@ -49,6 +49,7 @@ def add_machine_options(parser):
     add('--append', metavar='ARGS', default='', help='more arguments for the kernel')
     add('--device', metavar='DEVICE', action='append', default=[], help='one more device, as QEMU names it')
     add('--qemu', metavar='BIN', default='qemu-system-x86_64', help='emulator (%(default)s)')
+    add('--gdb', metavar='SOCKET', help='a debugger may connect there to the emulator')
     add('--x2apic', action='store_true',
         help=f'x2APIC and Intel interrupt remapping, by the emulator of {backports.SUITE}')
 
@@ -123,6 +124,8 @@ class Machine:
                         '-device', f'isa-serial,chardev=com{number},iobase={port:#x},irq={irq}']
         for device in devices:
             command += ['-device', device]
+        if options.gdb:
+            command += ['-gdb', f'unix:{options.gdb},server=on,wait=off']
         if options.share:
             command += ['-virtfs', f'local,path={options.share},mount_tag=share,security_model=none,multidevs=remap']
         return command

@@ -96,12 +96,12 @@ native_resume:
 	xor %eax, %eax
 	jmp *%rsi
 
-/* One stub of 16 bytes per vector: make all frames alike, then go to the common part. */
+/* One stub of 16 bytes per exception: make all frames alike, then go to the common part. The last is for interrupts. */
 	.balign 16
 	.globl exception_stubs
 exception_stubs:
 vector = 0
-	.rept 256
+	.rept 33
 	.balign 16
 	.if vector == 2
 	iretq				/* NMI: only to leave a guest or HLT */

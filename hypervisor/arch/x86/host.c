@@ -131,7 +131,7 @@ int host_init(void)
 				 false);
 
 	for (unsigned int vector = 0; vector < ARRAY_SIZE(idt); vector++) {
-		u64 stub = (u64)exception_stubs + vector * 16;
+		u64 stub = (u64)exception_stubs + MIN(vector, FIRST_FREE) * 16; /* all interrupts are alike */
 
 		idt[vector] = (struct gate){
 			.offset_low = (u16)stub,

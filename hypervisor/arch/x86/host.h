@@ -21,7 +21,7 @@ void *host_map_device(paddr_t phys, u64 size);
 paddr_t host_memory_phys(void);
 u64 host_memory_size(void);
 
-/** Exception vectors' stubs, 8 bytes each, see entry.S. */
+/** Stubs of the exceptions and one for all interrupts, 16 bytes each, see entry.S. */
 extern const u8 exception_stubs[];
 
 /** host_window() - this CPU's view of memory number @window, of GUEST_WINDOWS: a page, read-only */

@@ -220,6 +220,8 @@ bool pci_write(const struct cell *cell, u16 bdf, u16 reg, u8 size, u32 value)
 	}
 	if (!f || f->owner != cell)
 		return false;
+	if (arch_pci_reserved(bdf))
+		return true;
 	spin_lock(&f->lock);
 	ok = write_owned(f, reg, size, value);
 	spin_unlock(&f->lock);
@@ -375,7 +377,7 @@ static int check_owner(const struct cell *cell, const struct cell_pci_device *d)
 {
 	const struct pci_function *f = find_function(d->bdf);
 
-	if (!f || f->owner != &root_cell || f->listed->domain != d->domain)
+	if (!f || f->owner != &root_cell || f->listed->domain != d->domain || arch_pci_reserved(d->bdf))
 		return refuse(-EBUSY, "cell %s: PCI device " BDF " is not root's", cell->name, BDF_OF(d));
 	if (f->listed->type != d->type || f->listed->msix_address != d->msix_address ||
 	    f->listed->num_msix_vectors < d->num_msix_vectors)
@@ -428,7 +430,7 @@ static void apply_root(void)
 	struct pci_function *f;
 
 	for_each_function (f)
-		if (f->owner == &root_cell)
+		if (f->owner == &root_cell && !arch_pci_reserved(f->listed->bdf))
 			msi_apply(f);
 	ivshmem_settle();
 }

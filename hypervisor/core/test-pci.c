@@ -966,6 +966,27 @@ static void test_random_writes(void **state)
 	assert_true(allowed > 5000 && enabled > 100 && unmasked > 1000);
 }
 
+/* A function that we program ourselves: root looks, and nobody changes it, not even when root's CPUs change. */
+static void test_reserved(void **state)
+{
+	(void)state;
+	write_hardware();
+	fake.pci_reserved = OTHER;
+	assert_int_equal(take_over(), 0);
+	assert_int_equal(create(&other, 1), -EBUSY);
+	set(OTHER, MSI_CAP + 4, 0xfee00000);
+	set(OTHER, MSI_CAP, 0x00010005);
+	assert_int_equal(pci_read(&root_cell, OTHER, MSI_CAP + 2, 2), 1);
+	assert_true(pci_write(&root_cell, OTHER, MSI_CAP + 2, 2, 0));
+	assert_true(pci_write(&root_cell, OTHER, 4, 2, 0));
+	assert_true(pci_write(&root_cell, OTHER, 0x10, 4, 0));
+	assert_int_equal(create(&plain, 1), 0);
+	assert_int_equal(destroy(), 0);
+	assert_int_equal(get(OTHER, MSI_CAP), 0x00010005);
+	assert_int_equal(get(OTHER, MSI_CAP + 4), 0xfee00000);
+	assert_int_equal(get(OTHER, 4), 0x00100006);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1001,6 +1022,7 @@ int main(void)
 		FAKE_TEST(test_memory_mapped),
 		FAKE_TEST(test_not_memory_mapped),
 		FAKE_TEST(test_random_writes),
+		FAKE_TEST(test_reserved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,7 @@ struct fake {
 	u64 hv_bytes;			   /**< size of hypervisor memory, at most 2 MiB */
 	unsigned int max_leaf;		   /**< of the stage-2 format */
 	bool iommu;			   /**< there is one, see iommu.c */
+	u16 pci_reserved;		   /**< function that arch_pci_reserved() names; 0: none */
 	bool no_mmconfig;		   /**< configuration space is reached by ports only */
 	int start_error;		   /**< arch_start_devices() fails with this */
 	int cell_init_error;		   /**< arch_cell_init() of a cell that is not root refuses with this */

@@ -38,6 +38,11 @@ void arch_pci_write(u16 bdf, u16 reg, u8 size, u32 value)
 		fake.on_pci_write(bdf);
 }
 
+bool arch_pci_reserved(u16 bdf)
+{
+	return fake.pci_reserved && bdf == fake.pci_reserved;
+}
+
 bool arch_msi_allowed(const struct cell *cell, u32 *address, u32 address_high, u32 data)
 {
 	u32 cpus = *address & MESSAGE_MASK, allowed = cpus & cell->cpus.bits[0];

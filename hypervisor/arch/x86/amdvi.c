@@ -28,13 +28,8 @@
 #define CAP_BASE_HIGH 8
 #define CAP_BASE_ENABLE 1
 #define MSI_ID 0x05
-#define MSI_CONTROL 2
-#define MSI_ADDRESS 4
-#define MSI_ADDRESS_HIGH 8
-#define MSI_DATA 12
-#define MSI_DATA_32 8 /* without a high address */
-#define MSI_ENABLE 0x0001
-#define MSI_64BIT 0x0080
+#define MSI_WORDS 4 /* control, address, its high half, data */
+#define MSI_ENABLE (1U << 16)
 
 /* "IOMMU MMIO Registers". */
 #define REG_DEVICE_TABLE 0x0000
@@ -112,11 +107,6 @@ struct ring_entry {
 	u64 words[2];
 };
 
-struct msi {
-	u32 address, address_high, data;
-	u16 control;
-};
-
 /* What Linux may have in it. Writing a base sets the positions to 0. */
 static const u16 saved_registers[] = { REG_DEVICE_TABLE, REG_COMMANDS, REG_LOG };
 static const u16 positions[] = { REG_COMMAND_HEAD, REG_COMMAND_TAIL, REG_LOG_HEAD, REG_LOG_TAIL };
@@ -133,12 +123,13 @@ struct unit {
 	bool on, logs;
 	bool deaf; /* does not answer: do not wait for it again */
 	u64 saved[ARRAY_SIZE(saved_registers)], saved_control;
-	struct msi saved_msi;
+	u32 saved_msi[MSI_WORDS];
 };
 
 static struct unit units[CELL_IOMMU_MAX];
 static unsigned int num_units;
-static u64 *device_table, *nobody_tables;
+static struct paging nobody;
+static u64 *device_table;
 static u32 num_functions; /* that the device table has */
 static u8 *told;	  /* faults of each since attach() */
 static struct spinlock command_lock;
@@ -182,6 +173,8 @@ static paddr_t entry_address(u64 entry, unsigned int level)
 static struct paging_format dma_format = {
 	.levels = 4,
 	.max_leaf = 2,
+	.hole = PTE_NEXT(
+		1), /* hardware looks at the present bit only; QEMU 7.2 says nothing of an access that finds 0 */
 	.leaf = make_leaf,
 	.table = make_table,
 	.present = entry_present,
@@ -193,7 +186,7 @@ static struct paging_format dma_format = {
 /* A function's entry. Who is not root sends only plain interrupts. */
 static void encode_function(u64 dte[DTE_WORDS], const struct cell *cell)
 {
-	paddr_t tables = arch_virt_to_phys(cell ? cell->dma.root : nobody_tables);
+	paddr_t tables = arch_virt_to_phys(cell ? cell->dma.root : nobody.root);
 
 	dte[0] = DTE_V | DTE_TV | DTE_LEVELS(4) | tables | (cell ? DTE_READ | DTE_WRITE : 0);
 	dte[1] = cell ? DOMAIN(cell) : DOMAIN_NOBODY;
@@ -496,8 +489,7 @@ static int init_table(void)
 	num_functions = count_functions();
 	device_table = pool_alloc(num_functions / DTE_PER_PAGE);
 	told = pool_alloc(PAGE_ALIGN(num_functions) / PAGE_SIZE);
-	nobody_tables = pool_alloc(1);
-	if (!device_table || !told || !nobody_tables)
+	if (!device_table || !told || paging_init(&nobody, &dma_format))
 		return refuse(-ENOMEM, "no pages left for an IOMMU table of %u PCI functions", num_functions);
 	for (u32 i = 0; i < num_functions; i++)
 		encode_function(device_table + i * DTE_WORDS, pci_is_moderated() ? NULL : &root_cell);
@@ -522,32 +514,15 @@ static int init(void)
 
 /* --- on and off --- */
 
-static u16 msi_data(const struct unit *u)
-{
-	return arch_pci_read(u->config->amd.bdf, u->config->amd.msi_cap + MSI_CONTROL, 2) & MSI_64BIT ? MSI_DATA
-												      : MSI_DATA_32;
-}
-
-static void read_message(const struct unit *u, struct msi *ret_msi)
+/* Disabled while it changes. */
+static void write_msi(const struct unit *u, const u32 msi[MSI_WORDS])
 {
 	u16 bdf = u->config->amd.bdf, cap = u->config->amd.msi_cap;
 
-	ret_msi->control = arch_pci_read(bdf, cap + MSI_CONTROL, 2);
-	ret_msi->address = arch_pci_read(bdf, cap + MSI_ADDRESS, 4);
-	ret_msi->address_high = msi_data(u) == MSI_DATA ? arch_pci_read(bdf, cap + MSI_ADDRESS_HIGH, 4) : 0;
-	ret_msi->data = arch_pci_read(bdf, cap + msi_data(u), 2);
-}
-
-static void write_message(const struct unit *u, const struct msi *msi)
-{
-	u16 bdf = u->config->amd.bdf, cap = u->config->amd.msi_cap;
-
-	arch_pci_write(bdf, cap + MSI_CONTROL, 2, msi->control & ~MSI_ENABLE);
-	arch_pci_write(bdf, cap + MSI_ADDRESS, 4, msi->address);
-	if (msi_data(u) == MSI_DATA)
-		arch_pci_write(bdf, cap + MSI_ADDRESS_HIGH, 4, msi->address_high);
-	arch_pci_write(bdf, cap + msi_data(u), 2, msi->data);
-	arch_pci_write(bdf, cap + MSI_CONTROL, 2, msi->control);
+	arch_pci_write(bdf, cap, 4, msi[0] & ~MSI_ENABLE);
+	for (unsigned int i = 1; i < MSI_WORDS; i++)
+		arch_pci_write(bdf, cap + 4 * i, 4, msi[i]);
+	arch_pci_write(bdf, cap, 4, msi[0]);
 }
 
 static void save(struct unit *u)
@@ -555,7 +530,8 @@ static void save(struct unit *u)
 	for (unsigned int i = 0; i < ARRAY_SIZE(saved_registers); i++)
 		u->saved[i] = reg_read(u, saved_registers[i]);
 	u->saved_control = reg_read(u, REG_CONTROL);
-	read_message(u, &u->saved_msi);
+	for (unsigned int i = 0; i < MSI_WORDS; i++)
+		u->saved_msi[i] = arch_pci_read(u->config->amd.bdf, u->config->amd.msi_cap + 4 * i, 4);
 }
 
 static void disable_unit(struct unit *u)
@@ -567,13 +543,13 @@ static void disable_unit(struct unit *u)
 		reg_write(u, saved_registers[i], u->saved[i]);
 	reg_write(u, REG_STATUS, STATUS_OVERFLOW | STATUS_INTERRUPTS);
 	reg_write(u, REG_CONTROL, u->saved_control);
-	write_message(u, &u->saved_msi);
+	write_msi(u, u->saved_msi);
 	u->on = false;
 }
 
 static void enable_unit(struct unit *u)
 {
-	struct msi msi = { .control = u->saved_msi.control | MSI_ENABLE };
+	u32 msi[MSI_WORDS] = { u->saved_msi[0] | MSI_ENABLE };
 
 	reg_write(u, REG_DEVICE_TABLE, arch_virt_to_phys(device_table) | (num_functions / DTE_PER_PAGE - 1));
 	reg_write(u, REG_COMMANDS, arch_virt_to_phys(u->commands) | RING_256);
@@ -581,8 +557,8 @@ static void enable_unit(struct unit *u)
 	for (unsigned int i = 0; i < ARRAY_SIZE(positions); i++)
 		reg_write(u, positions[i], 0);
 	reg_write(u, REG_STATUS, STATUS_OVERFLOW | STATUS_INTERRUPTS);
-	iommu_fault_message(&msi.address, &msi.data);
-	write_message(u, &msi);
+	iommu_fault_message(&msi[1], &msi[3]);
+	write_msi(u, msi);
 	reg_write(u, REG_CONTROL, u->saved_control | CONTROL_OURS);
 	u->on = u->logs = true;
 	forget_all(u);

@@ -93,6 +93,15 @@ bool iommu_has(paddr_t start, u64 size)
 	return false;
 }
 
+bool arch_pci_reserved(u16 bdf)
+{
+	const struct cell_iommu *unit;
+	unsigned int i;
+
+	for_each_unit(i, unit) if (unit->type == CELL_IOMMU_AMD && unit->amd.bdf == bdf) return true;
+	return false;
+}
+
 int arch_start_devices(void)
 {
 	unsigned int id;

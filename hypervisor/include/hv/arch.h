@@ -89,6 +89,8 @@ void arch_dma_flush(const struct cell *cell);
 /** arch_pci_read(), arch_pci_write() - configuration space of a function, within one aligned group of four bytes */
 u32 arch_pci_read(u16 bdf, u16 reg, u8 size);
 void arch_pci_write(u16 bdf, u16 reg, u8 size, u32 value);
+/** arch_pci_reserved() - the function is one that we program ourselves; root may look at it */
+bool arch_pci_reserved(u16 bdf);
 /**
  * arch_msi_allowed() - may the message interrupt CPUs of a cell?
  * @address: changed, for root, to what reaches no other cell's

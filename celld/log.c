@@ -11,6 +11,7 @@
 #include "cell.h"
 #include "celld-messages.h"
 #include "log.h"
+#include "net.h"
 
 #define FIELD_BYTES 128
 #define MESSAGE_BYTES 1024
@@ -156,6 +157,24 @@ void log_console(const Cell *c, const char *line)
 		send_entry(&entry, LOG_INFO, NULL, NULL, line);
 	else
 		fprintf(stderr, "<%d>cell-%s: %s\n", LOG_INFO, c->name, line);
+}
+
+void log_dma_fault(const NetEvent *e)
+{
+	char text[MESSAGE_BYTES], device[16];
+	Entry entry = { .n = 0 };
+
+	if (!is_wanted(LOG_WARNING))
+		return;
+	snprintf(device, sizeof(device), "%02x:%02x.%x", e->device >> 8 & 0xff, e->device >> 3 & 0x1f, e->device & 7);
+	snprintf(text, sizeof(text), "PCI device %s wanted to %s memory at 0x%" PRIx64 ", which it may not reach.",
+		 device, e->access & NET_ACCESS_WRITE ? "write to" : "read", e->address);
+	add_field(&entry, "CELL_NAME=%s", e->name);
+	add_field(&entry, "CELL_ID=%" PRIi32, e->cell_id);
+	add_field(&entry, "CELL_FAULT_CAUSE=dma");
+	add_field(&entry, "CELL_FAULT_DEVICE=%s", device);
+	add_field(&entry, "CELL_FAULT_ADDRESS=0x%" PRIx64, e->address);
+	send_entry(&entry, LOG_WARNING, CELLD_MESSAGE_DMA_FAULT, e->name, text);
 }
 
 void log_cell_state(const Cell *c, int from)

@@ -10,6 +10,7 @@
 #include "util.h"
 
 struct Cell;
+struct NetEvent;
 
 /** log_message - an entry of no particular cell; @message_id may be NULL */
 _printf_(3, 4) void log_message(int priority, const char *message_id, const char *format, ...);
@@ -28,6 +29,9 @@ _printf_(4, 5) void log_cell(const struct Cell *cell, int priority, const char *
 
 /** log_console - a line that the cell itself has printed, clean text; it counts as the unit's, not as celld's */
 void log_console(const struct Cell *cell, const char *line);
+
+/** log_dma_fault - a device of a cell, or of Linux, was kept from memory */
+void log_dma_fault(const struct NetEvent *event);
 
 /** log_cell_state - the standard sentence on the state that was just entered, from cell state @from */
 void log_cell_state(const struct Cell *cell, int from);

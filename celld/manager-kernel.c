@@ -368,6 +368,9 @@ static void on_event(const NetEvent *e, void *userdata)
 	case NET_EVENT_REFUSED:
 		log_debug("The hypervisor refused a call: %s", e->text);
 		break;
+	case NET_EVENT_DMA_FAULT:
+		log_dma_fault(e);
+		break;
 	default:
 		if (e->cell_id > ROOT_ID && e->name[0])
 			handle_cell_event(m, e);

@@ -31,6 +31,7 @@ static struct nla_policy policy[JAILHOUSE_ATTR_MAX + 1] = {
 	[JAILHOUSE_ATTR_CPU_STATE] = { .type = NLA_U32 },
 	[JAILHOUSE_ATTR_COUNTERS] = { .type = NLA_UNSPEC },
 	[JAILHOUSE_ATTR_TIME] = { .type = NLA_U64 },
+	[JAILHOUSE_ATTR_DEVICE] = { .type = NLA_U32 },
 };
 
 /** parse - header and attributes of a message of command @command; CPU_STATS is a list: @attributes has its last */
@@ -110,6 +111,7 @@ int net_decode_event(const struct nlmsghdr *message, NetEvent *ret)
 	e.has_address = a[JAILHOUSE_ATTR_ADDRESS];
 	e.address = get_u64(a[JAILHOUSE_ATTR_ADDRESS]);
 	e.access = get_u32(a[JAILHOUSE_ATTR_ACCESS], 0);
+	e.device = get_u32(a[JAILHOUSE_ATTR_DEVICE], 0);
 	e.time_usec = get_u64(a[JAILHOUSE_ATTR_TIME]) / 1000;
 	get_text(a[JAILHOUSE_ATTR_CAUSE], e.cause, sizeof(e.cause));
 	get_text(a[JAILHOUSE_ATTR_TEXT], e.text, sizeof(e.text));

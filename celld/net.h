@@ -22,10 +22,12 @@ typedef enum NetEventType {
 	NET_EVENT_FAILED,
 	NET_EVENT_DESTROYED,
 	NET_EVENT_REFUSED,
+	NET_EVENT_DMA_FAULT,
 	NET_EVENT_MAX,
 } NetEventType;
 
 #define NET_TEXT_BYTES 256
+#define NET_ACCESS_WRITE 0x100
 
 typedef struct NetEvent {
 	uint64_t seq;
@@ -36,7 +38,8 @@ typedef struct NetEvent {
 	bool has_cpu, has_address;
 	uint32_t cpu;
 	uint64_t address;
-	uint32_t access;
+	uint32_t access;    /**< NET_ACCESS_WRITE */
+	uint32_t device;    /**< PCI function of a DMA fault: bus << 8 | device << 3 | function */
 	uint64_t time_usec; /**< CLOCK_MONOTONIC, 0: not told */
 	char cause[32];	    /**< texts are printable ASCII */
 	char text[NET_TEXT_BYTES];

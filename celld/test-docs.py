@@ -186,7 +186,8 @@ def test_catalog_is_read_by_journalctl():
 
 def test_catalog_variables():
     text = Path(CATALOG).read_text()
-    tap.same(set(re.findall(r'@([^@\n]*)@', text)), {'CELL_NAME', 'CELL_ID', 'CELL_RESULT'})
+    tap.same(set(re.findall(r'@([^@\n]*)@', text)),
+             {'CELL_NAME', 'CELL_ID', 'CELL_RESULT', 'CELL_FAULT_DEVICE', 'CELL_FAULT_ADDRESS'})
     assert text.count('@') % 2 == 0
     assert max(map(len, text.splitlines())) <= 100
 

@@ -66,6 +66,27 @@ static void test_event(void **state)
 	nlmsg_free(m);
 }
 
+static void test_dma_fault(void **state)
+{
+	struct nl_msg *m = begin(JAILHOUSE_CMD_EVENT);
+	NetEvent e;
+
+	(void)state;
+	nla_put_u64(m, JAILHOUSE_ATTR_SEQ, 78);
+	nla_put_u32(m, JAILHOUSE_ATTR_EVENT, JAILHOUSE_EVENT_DMA_FAULT);
+	nla_put_u32(m, JAILHOUSE_ATTR_CELL_ID, 1);
+	nla_put_string(m, JAILHOUSE_ATTR_CELL_NAME, "rtos");
+	nla_put_u32(m, JAILHOUSE_ATTR_DEVICE, 0x0280);
+	nla_put_u64(m, JAILHOUSE_ATTR_ADDRESS, 0x3e000000);
+	nla_put_u32(m, JAILHOUSE_ATTR_ACCESS, 0x100);
+	assert_int_equal(net_decode_event(nlmsg_hdr(m), &e), 0);
+	assert_int_equal(e.type, NET_EVENT_DMA_FAULT);
+	assert_int_equal(e.device, 0x280);
+	assert_int_equal(e.address, 0x3e000000);
+	assert_true(e.access & NET_ACCESS_WRITE);
+	nlmsg_free(m);
+}
+
 static void test_event_numbers(void **state)
 {
 	(void)state;
@@ -73,6 +94,7 @@ static void test_event_numbers(void **state)
 	assert_int_equal(NET_EVENT_STARTED, JAILHOUSE_EVENT_STARTED);
 	assert_int_equal(NET_EVENT_CPU_PARKED, JAILHOUSE_EVENT_CPU_PARKED);
 	assert_int_equal(NET_EVENT_REFUSED, JAILHOUSE_EVENT_REFUSED);
+	assert_int_equal(NET_EVENT_DMA_FAULT, JAILHOUSE_EVENT_DMA_FAULT);
 }
 
 static void test_event_without_cell(void **state)
@@ -286,15 +308,11 @@ static void test_mutated(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_event),
-		cmocka_unit_test(test_event_numbers),
-		cmocka_unit_test(test_event_without_cell),
-		cmocka_unit_test(test_cell),
-		cmocka_unit_test(test_info),
-		cmocka_unit_test(test_bad_fields),
-		cmocka_unit_test(test_other_command),
-		cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_mutated),
+		cmocka_unit_test(test_event),	      cmocka_unit_test(test_dma_fault),
+		cmocka_unit_test(test_event_numbers), cmocka_unit_test(test_event_without_cell),
+		cmocka_unit_test(test_cell),	      cmocka_unit_test(test_info),
+		cmocka_unit_test(test_bad_fields),    cmocka_unit_test(test_other_command),
+		cmocka_unit_test(test_truncated),     cmocka_unit_test(test_mutated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,10 @@ static int put_violation(struct sk_buff *msg, const struct hv_event *e)
 {
 	const char *cause = e->cause < ARRAY_SIZE(cause_names) ? cause_names[e->cause] : "other";
 
+	if (e->type == HV_EVENT_DMA_FAULT)
+		return nla_put_u32(msg, JAILHOUSE_ATTR_DEVICE, e->bdf) ||
+		       put_u64(msg, JAILHOUSE_ATTR_ADDRESS, e->address) ||
+		       nla_put_u32(msg, JAILHOUSE_ATTR_ACCESS, e->access);
 	if (e->cpu == ~0U)
 		return 0;
 	if (nla_put_u32(msg, JAILHOUSE_ATTR_CPU, e->cpu))

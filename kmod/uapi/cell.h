@@ -97,7 +97,8 @@ enum jailhouse_event {
 	JAILHOUSE_EVENT_CPU_PARKED, /**< a CPU of the cell violated */
 	JAILHOUSE_EVENT_FAILED,	    /**< all CPUs of the cell are parked */
 	JAILHOUSE_EVENT_DESTROYED,
-	JAILHOUSE_EVENT_REFUSED, /**< a management call was refused; TEXT names the resource */
+	JAILHOUSE_EVENT_REFUSED,   /**< a management call was refused; TEXT names the resource */
+	JAILHOUSE_EVENT_DMA_FAULT, /**< an IOMMU kept a device of the cell from memory: DEVICE, ADDRESS, ACCESS */
 };
 
 enum jailhouse_attr {
@@ -110,7 +111,7 @@ enum jailhouse_attr {
 	JAILHOUSE_ATTR_CAUSE, /**< string: "mmio", "pio", "msr", "cr", "xsetbv", "instruction", "triple-fault", "apic",
 				 "other" */
 	JAILHOUSE_ATTR_CPU,   /**< u32 logical CPU */
-	JAILHOUSE_ATTR_ADDRESS,	      /**< u64 guest-physical address, port, MSR number: see CAUSE */
+	JAILHOUSE_ATTR_ADDRESS,	      /**< u64 guest-physical address (a device's: too), port, MSR number: see CAUSE */
 	JAILHOUSE_ATTR_ACCESS,	      /**< u32 bits 7:0 width in bytes, bit 8 write, bit 9 fetch */
 	JAILHOUSE_ATTR_TEXT,	      /**< string, one line for people */
 	JAILHOUSE_ATTR_ENABLED,	      /**< u8 */
@@ -122,6 +123,7 @@ enum jailhouse_attr {
 	JAILHOUSE_ATTR_CPU_STATE, /**< u32 0 running, 2 failed */
 	JAILHOUSE_ATTR_COUNTERS,  /**< binary: u32 exit counters in the order of enum cell_stat */
 	JAILHOUSE_ATTR_TIME,	  /**< u64 CLOCK_MONOTONIC nanoseconds: when it happened */
+	JAILHOUSE_ATTR_DEVICE,	  /**< u32 PCI function: bus << 8 | device << 3 | function */
 	__JAILHOUSE_ATTR_MAX,
 };
 #define JAILHOUSE_ATTR_MAX (__JAILHOUSE_ATTR_MAX - 1)

@@ -106,9 +106,12 @@ void control_violation(struct pcpu *cpu, const struct violation *v)
 	WRITE_ONCE(cpu->shared.failed, 1);
 	memory_barrier();
 	arch_park(cpu);
-	last = cell != &root_cell && all_failed(cell) && cell_set_state(cell, CELL_STATE_FAILED) != CELL_STATE_FAILED;
-	if (last)
+	/* Two that are the last at once may both tell it. What the cell wrote into its state word proves nothing. */
+	last = cell != &root_cell && all_failed(cell);
+	if (last) {
+		cell_set_state(cell, CELL_STATE_FAILED);
 		event_cell(HV_EVENT_CELL_FAILED, cell);
+	}
 	event_announce();
 
 	/* A serial line takes 50 ms for this; who can do something about the failure has heard of it by now. */

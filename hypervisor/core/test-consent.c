@@ -229,6 +229,33 @@ static void test_failure(void **state)
 		assert_int_equal(fake_hypercall(0, CELL_HC_CPU_INFO, id, CELL_CPU_INFO_STATE), CELL_CPU_RUNNING);
 }
 
+static u32 failures_told(void)
+{
+	u32 n = 0;
+
+	for (unsigned int i = 0; i < HV_EVENT_SLOTS; i++)
+		n += event_ring.slot[i].type == HV_EVENT_CELL_FAILED;
+	return n;
+}
+
+/* A cell may write what it likes into its state word: it is told once that it failed, with its last CPU. */
+static void test_failure_foretold(void **state)
+{
+	const u32 words[] = { CELL_STATE_FAILED, CELL_STATE_SHUT_DOWN, CELL_STATE_MAX + 1 };
+
+	(void)state;
+	boot();
+	for (unsigned int i = 0; i < ARRAY_SIZE(words); i++) {
+		fake_comm(A)->state = words[i];
+		fake_violate(2, HV_CAUSE_MMIO, 0x1234);
+		assert_int_equal(failures_told(), i);
+		fake_violate(1, HV_CAUSE_MMIO, 0x1234);
+		assert_int_equal(failures_told(), i + 1);
+		assert_int_equal(fake_comm(A)->state, CELL_STATE_FAILED);
+		assert_int_equal(fake_hypercall(0, CELL_HC_CELL_START, A, 0), 0);
+	}
+}
+
 static s64 job_panic(struct pcpu *cpu, const u64 args[3])
 {
 	(void)cpu;
@@ -272,6 +299,7 @@ int main(void)
 		FAKE_TEST(test_told_of_reconfiguration),
 		FAKE_TEST(test_locked),
 		FAKE_TEST(test_failure),
+		FAKE_TEST(test_failure_foretold),
 		FAKE_TEST(test_stopped_cpu),
 		FAKE_TEST(test_failure_in_root),
 	};

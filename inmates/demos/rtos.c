@@ -105,8 +105,8 @@ static void beat(void)
 	if (!faults.no_beat) {
 		heartbeat_status((u32)task.lost);
 		if (!faults.no_status)
-			heartbeat_text("tick %llu jitter max %llu ns", (unsigned long long)task.ticks,
-				       (unsigned long long)jitter.max);
+			heartbeat_text("tick %llu jitter max %llu ns stray %u", (unsigned long long)task.ticks,
+				       (unsigned long long)jitter.max, interrupts_stray());
 		heartbeat_beat();
 	}
 	if (key >= 0)

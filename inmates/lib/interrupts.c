@@ -49,6 +49,7 @@ extern const u8 interrupt_stubs[];
 static struct gate idt[NUM_VECTORS];
 static struct tss tss[SMP_MAX_CPUS];
 static irq_handler irq_handlers[NUM_VECTORS];
+static u32 stray;
 static exception_handler exception_handlers[NUM_EXCEPTIONS];
 
 static const char *const exception_names[NUM_EXCEPTIONS] = {
@@ -114,6 +115,8 @@ void interrupt_dispatch(struct interrupt_frame *frame)
 	}
 	if (irq_handlers[frame->vector])
 		irq_handlers[frame->vector]();
+	else
+		__atomic_fetch_add(&stray, 1, __ATOMIC_RELAXED);
 	/* A spurious interrupt is not in service (Intel SDM "Spurious Interrupt"). */
 	if (frame->vector != APIC_SPURIOUS_VECTOR)
 		apic_eoi();
@@ -160,6 +163,11 @@ void interrupts_init(void)
 {
 	idt_init();
 	interrupts_init_cpu(0);
+}
+
+u32 interrupts_stray(void)
+{
+	return __atomic_load_n(&stray, __ATOMIC_RELAXED);
 }
 
 void irq_handler_set(u8 vector, irq_handler handler)

@@ -25,6 +25,9 @@ typedef bool (*exception_handler)(struct interrupt_frame *frame);
 /** interrupts_init - load IDT and TSS on this CPU. The first call also fills the IDT. */
 void interrupts_init(void);
 
+/** interrupts_stray - how many interrupts nobody has asked for, on all CPUs; spurious ones count */
+u32 interrupts_stray(void);
+
 /** irq_handler_set - call @handler for @vector (32 to 254); NULL: only EOI */
 void irq_handler_set(u8 vector, irq_handler handler);
 

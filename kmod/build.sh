@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Builds jailhouse.ko outside the source tree: Kbuild puts objects beside sources, so it gets links to them elsewhere.
-# Usage: build.sh KDIR SOURCE_ROOT BUILD_DIR OUTPUT
+# Builds the modules outside the source tree: Kbuild puts objects beside sources, so it gets links to them elsewhere.
+# Usage: build.sh KDIR SOURCE_ROOT BUILD_DIR OUTPUT...
 set -eu
 
-kdir=$1 root=$2 build=$(realpath -m "$3") output=$4
+kdir=$1 root=$2 build=$(realpath -m "$3")
+shift 3
 
 rm -rf "$build"
 mkdir -p "$build"
@@ -24,4 +25,6 @@ if ! env -u CC -u CFLAGS -u LDFLAGS -u MAKEFLAGS make -C "$kdir" M="$build" CELL
 	exit 1
 fi
 grep -E 'warning:|WARNING:' "$log" >&2 || true
-cp "$build/jailhouse.ko" "$output"
+for output; do
+	cp "$build/${output##*/}" "$output"
+done

@@ -128,8 +128,7 @@ static struct kcell *image_root_new(const struct cell_system *config)
 	struct cell_config *copy;
 	struct kcell *root;
 
-	/* The arrays are of no interest here. */
-	copy = kmemdup(&config->root_cell, sizeof(*copy), GFP_KERNEL);
+	copy = kmemdup(&config->root_cell, cell_config_size(&config->root_cell), GFP_KERNEL);
 	if (!copy)
 		return ERR_PTR(-ENOMEM);
 	root = kcell_new(copy);
@@ -207,10 +206,23 @@ static int image_publish(struct kcell *root)
 
 	if (err)
 		return err;
+	err = vpci_add(root->config);
+	if (err) {
+		sysfs_root_remove(root);
+		return err;
+	}
 	err = irq_take();
 	if (err)
 		pr_warn("no interrupt for events (%d): they are found late\n", err);
 	return 0;
+}
+
+/* And hide it. */
+static void image_hide(struct kcell *root)
+{
+	irq_give();
+	vpci_remove(root->config);
+	sysfs_root_remove(root);
 }
 
 static int image_load_and_enter(struct cell_system *config, const struct firmware *fw)
@@ -221,6 +233,9 @@ static int image_load_and_enter(struct cell_system *config, const struct firmwar
 	root = image_root_new(config);
 	if (IS_ERR(root))
 		return PTR_ERR(root);
+	err = vpci_check(root->config);
+	if (err)
+		goto put_root;
 	err = memory_take(config->hypervisor_memory.phys_start, config->hypervisor_memory.size);
 	if (err)
 		goto put_root;
@@ -324,12 +339,11 @@ static int image_disable_locked(u32 options)
 	if (err)
 		return err;
 
-	irq_give();
-	sysfs_root_remove(root);
+	image_hide(root);
 	err = image_leave(root);
 	if (err) {
 		if (image_publish(root))
-			pr_warn("statistics of the root cell are lost\n");
+			pr_warn("statistics and virtual devices of the root cell are lost\n");
 		return err;
 	}
 	WRITE_ONCE(hv.enabled, false);

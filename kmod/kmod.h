@@ -156,6 +156,11 @@ void pci_exit(void);
 int pci_take(struct kcell *kc);
 void pci_give(struct kcell *kc);
 
+/* vpci.c: virtual PCI devices of root */
+int vpci_check(const struct cell_config *config);
+int vpci_add(const struct cell_config *config);
+void vpci_remove(const struct cell_config *config);
+
 /* comm.c: communication pages */
 void comm_attach(struct kcell *kc);
 void comm_withdraw(struct kcell *kc);

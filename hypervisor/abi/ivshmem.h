@@ -11,6 +11,8 @@
 #define IVSHMEM_VENDOR 0x110a
 #define IVSHMEM_DEVICE 0x4106
 #define IVSHMEM_CLASS 0xff /**< base class; sub-class and interface are the protocol */
+#define IVSHMEM_PROTOCOL_CUSTOM 0x4000
+#define IVSHMEM_PROTOCOL_CUSTOM_LAST 0x7fff
 
 #define IVSHMEM_PEERS_MAX 12
 #define IVSHMEM_VECTORS_MAX 16

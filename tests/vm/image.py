@@ -42,7 +42,7 @@ modprobe@drm.service modprobe@efi_pstore.service modprobe@fuse.service modprobe@
 '''.split()
 
 INITRAMFS_MODULES = ['virtio_pci', 'virtio_blk', 'virtio_console', 'squashfs', 'overlay']
-MODULES = INITRAMFS_MODULES + ['9p', '9pnet_virtio', 'autofs4', 'kvm-amd', 'msr', 'cpuid']
+MODULES = INITRAMFS_MODULES + ['9p', '9pnet_virtio', 'autofs4', 'kvm-amd', 'msr', 'cpuid', 'uio']
 MODULE_LISTS = ['modules.builtin', 'modules.builtin.modinfo', 'modules.order']
 
 

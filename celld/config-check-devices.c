@@ -11,10 +11,6 @@
 #define GIC_INTIDS 1024U
 #define PIN_MAP_BITS 128U
 #define CACHE_MASK_BITS 32U
-#define IVSHMEM_PEERS_MAX 12U
-#define IVSHMEM_VECTORS_MAX 16U
-
-enum { PCI_TYPE_DEVICE = 1, PCI_TYPE_BRIDGE = 2, PCI_TYPE_IVSHMEM = 3 };
 
 static Range port_range(const PortRange *ports)
 {
@@ -159,22 +155,6 @@ void check_caches(const Checker *checker)
 			check_report(checker, CONFIG_ERROR, KEY("caches[%zu]", i),
 				     "must be 1 to %u bits within the mask", CACHE_MASK_BITS);
 	}
-}
-
-static void check_ivshmem(const Checker *checker, size_t i)
-{
-	const PciDevice *device = &checker->cell->pci_devices[i];
-	uint64_t needed = (uint64_t)device->shmem_regions_start + 2 + device->shmem_peers;
-
-	if (needed > checker->cell->n_memory)
-		check_report(checker, CONFIG_ERROR, KEY("pci_devices[%zu].shmem_regions_start", i),
-			     "needs %" PRIu64 " memory regions, there are %zu", needed, checker->cell->n_memory);
-	if (device->shmem_dev_id >= IVSHMEM_PEERS_MAX || device->shmem_dev_id >= device->shmem_peers)
-		check_report(checker, CONFIG_ERROR, KEY("pci_devices[%zu].shmem_dev_id", i),
-			     "must be below the %u peers", MIN(device->shmem_peers, IVSHMEM_PEERS_MAX));
-	if (device->num_msix_vectors > IVSHMEM_VECTORS_MAX)
-		check_report(checker, CONFIG_ERROR, KEY("pci_devices[%zu].num_msix_vectors", i),
-			     "at most %u are possible", IVSHMEM_VECTORS_MAX);
 }
 
 static bool root_has_function(const CellConfig *root, const PciDevice *device)

@@ -199,6 +199,13 @@ static void check_owned(const Checker *checker, size_t i)
 	const CellConfig *root = &checker->system->root;
 	const MemoryRegion *region = &checker->cell->memory[i];
 	Range phys = memory_phys(region);
+	bool is_section = false;
+	const MemoryRegion *shared = ivshmem_region_of_root(root, phys, &is_section);
+
+	if (shared && !(region->flags & MEMORY_ROOTSHARED))
+		check_report(checker, CONFIG_ERROR, KEY("memory[%zu].flags", i),
+			     "no \"rootshared\", but the root cell shares it by ivshmem: %s",
+			     SYSTEM_PARTY(checker, KEY("root_cell.memory[%zu]", (size_t)(shared - root->memory))));
 
 	/* each step ends behind a root region, so there are at most as many as it has */
 	for (uint64_t address = phys.first; address <= phys.last;) {
@@ -210,7 +217,7 @@ static void check_owned(const Checker *checker, size_t i)
 				     RANGE(phys), address, SYSTEM_PARTY(checker, "root_cell.memory"));
 			return;
 		}
-		if (region->flags & MEMORY_WRITE && !(owner->flags & MEMORY_WRITE))
+		if (region->flags & MEMORY_WRITE && !(owner->flags & MEMORY_WRITE) && !is_section)
 			check_report(
 				checker, CONFIG_ERROR, KEY("memory[%zu].flags", i),
 				"\"write\", but the root cell may not write it itself: %s",

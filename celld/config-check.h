@@ -9,6 +9,8 @@
 
 #define PAGE_BYTES 4096ULL
 
+enum { PCI_TYPE_DEVICE = 1, PCI_TYPE_BRIDGE = 2, PCI_TYPE_IVSHMEM = 3 };
+
 typedef struct Checker {
 	const CellConfig *cell;
 	const SystemConfig *system; /**< may be NULL */
@@ -102,12 +104,22 @@ static inline bool memory_is_linux_ram(const MemoryRegion *region)
 /** memory_find_comm - the communication region of a cell, NULL if it has none */
 const MemoryRegion *memory_find_comm(const CellConfig *cell);
 
+/** check_link - device @i of the cell and @j of another are ivshmem devices with the same address */
+void check_link(const Checker *checker, size_t i, const CellConfig *other, size_t j, ConfigSeverity severity);
+
+/**
+ * ivshmem_region_of_root - what root shares by ivshmem that a range touches, NULL if there is nothing
+ * @ret_is_section: all of the range is in a section, which peers may write even if root does not
+ */
+const MemoryRegion *ivshmem_region_of_root(const CellConfig *root, Range phys, bool *ret_is_section);
+
 /* The parts. */
 void check_memory(const Checker *checker); /**< config-check-memory.c */
 void check_ports(const Checker *checker);  /**< config-check-devices.c */
 void check_irqchips(const Checker *checker);
 void check_caches(const Checker *checker);
 void check_pci(const Checker *checker);
+void check_ivshmem(const Checker *checker, size_t i); /**< config-check-ivshmem.c */
 void check_console(const Checker *checker, const ConsoleConfig *console, const char *key);
 void check_images(const Checker *checker); /**< config-check-policy.c */
 void check_supervision(const Checker *checker);

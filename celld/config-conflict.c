@@ -83,11 +83,12 @@ static void conflict_pci(const Conflict *c)
 			if (mine->domain != theirs->domain || mine->bdf != theirs->bdf)
 				continue;
 			/* the same address is how two ends of an ivshmem link find each other */
-			if (mine->type == 3 && theirs->type == 3 && mine->shmem_dev_id != theirs->shmem_dev_id)
-				continue;
-			check_report(&c->checker, c->severity, KEY("pci_devices[%zu]", i),
-				     mine->type == 3 ? "has the same peer number as %s" : "is the same function as %s",
-				     PARTY(&c->checker, c->other, KEY("pci_devices[%zu]", j)));
+			if (mine->type == PCI_TYPE_IVSHMEM && theirs->type == PCI_TYPE_IVSHMEM)
+				check_link(&c->checker, i, c->other, j, c->severity);
+			else if (mine->type != PCI_TYPE_IVSHMEM && theirs->type != PCI_TYPE_IVSHMEM)
+				check_report(&c->checker, c->severity, KEY("pci_devices[%zu]", i),
+					     "is the same function as %s",
+					     PARTY(&c->checker, c->other, KEY("pci_devices[%zu]", j)));
 		}
 }
 

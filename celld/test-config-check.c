@@ -158,10 +158,13 @@ static const CheckCase cell_cases[] = {
 	  "rtos.json:13: pci_devices[1].type: unknown type 9\n"
 	  "rtos.json:13: pci_devices[1]: is the same function as pci_devices[0] (line 13)" },
 	{ "{\"type\": \"device\"",
-	  "{\"type\": \"ivshmem\", \"shmem_peers\": 3, \"shmem_dev_id\": 3, \"num_msix_vectors\": 17",
+	  "{\"type\": \"ivshmem\", \"shmem_peers\": 3, \"shmem_dev_id\": 3, \"num_msix_vectors\": 17, \"bar_masks\": "
+	  "[\"0xffff0000\", \"0xfffff100\"]",
 	  "rtos.json:13: pci_devices[0].shmem_regions_start: needs 5 memory regions, there are 4\n"
 	  "rtos.json:13: pci_devices[0].shmem_dev_id: must be below the 3 peers\n"
-	  "rtos.json:13: pci_devices[0].num_msix_vectors: at most 16 are possible" },
+	  "rtos.json:13: pci_devices[0].num_msix_vectors: at most 16 are possible\n"
+	  "rtos.json:13: pci_devices[0].bar_masks: mask 1 is 0xfffff100, which is no size of whole pages, as "
+	  "0xfffff000" },
 	{ "\"address\": \"0x3e8\"}", "\"address\": \"0x3f8\"}",
 	  "rtos.json:15: console: port 0x3f8 is not among the cell's ports" },
 	{ "\"address\": \"0x3e8\"}", "\"address\": \"0x90000000\", \"flags\": [\"mmio\"]}",

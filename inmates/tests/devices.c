@@ -30,8 +30,6 @@
 #define UART_IER_EMPTY 2
 #define UART_MCR_OUT2 8
 
-#define PCI_ADDRESS 0xcf8
-#define PCI_DATA 0xcfc
 #define EDU_ID 0x11e81234
 #define EDU_LIVE 0x04
 #define EDU_RAISE 0x60
@@ -143,27 +141,6 @@ static void test_ioapic(void)
 
 /* --- PCI --- */
 
-static u32 pci_read(u32 bdf, u32 reg)
-{
-	outl(PCI_ADDRESS, 0x80000000U | bdf << 8 | reg);
-	return inl(PCI_DATA);
-}
-
-static void pci_write(u32 bdf, u32 reg, u32 value)
-{
-	outl(PCI_ADDRESS, 0x80000000U | bdf << 8 | reg);
-	outl(PCI_DATA, value);
-}
-
-static u32 pci_cap(u32 bdf, u8 id)
-{
-	u32 at = pci_read(bdf, 0x34) & 0xfc;
-
-	while (at && (pci_read(bdf, at) & 0xff) != id)
-		at = pci_read(bdf, at) >> 8 & 0xfc;
-	return at;
-}
-
 static volatile u32 *by_memory(u32 bdf)
 {
 	return map(cell_comm()->mmconfig_base + (bdf << 12), PAGE_BYTES);
@@ -196,7 +173,7 @@ static void edu_interrupt(void)
 
 static void msi_set(u32 address)
 {
-	u32 cap = pci_cap(edu_bdf, CAP_MSI);
+	u32 cap = pci_find_cap(edu_bdf, CAP_MSI);
 
 	pci_write(edu_bdf, cap + 4, address);
 	pci_write(edu_bdf, cap + 8, 0);
@@ -206,7 +183,7 @@ static void msi_set(u32 address)
 
 static void test_msi(void)
 {
-	u32 cap = pci_cap(edu_bdf, CAP_MSI);
+	u32 cap = pci_find_cap(edu_bdf, CAP_MSI);
 
 	irq_handler_set(VECTOR_EDU, edu_interrupt);
 	result(cap && !(pci_read(edu_bdf, cap) & 0x10000), "the device has MSI, off");
@@ -224,7 +201,7 @@ static void nic_interrupt(void)
 /* Where an MSI-X table is: in a BAR. */
 static volatile u32 *msix_table(void)
 {
-	u32 cap = pci_cap(nic_bdf, CAP_MSIX), table = pci_read(nic_bdf, cap + 4);
+	u32 cap = pci_find_cap(nic_bdf, CAP_MSIX), table = pci_read(nic_bdf, cap + 4);
 
 	return map((pci_read(nic_bdf, 0x10 + (table & 7) * 4) & ~0xfU) + (table & ~7U), PAGE_BYTES);
 }
@@ -250,7 +227,7 @@ static void nic_raise(volatile u32 *nic)
 static void test_msix(void)
 {
 	volatile u32 *nic = map(pci_read(nic_bdf, 0x10) & ~0xfU, PAGE_BYTES), *table = msix_table();
-	u32 cap = pci_cap(nic_bdf, CAP_MSIX);
+	u32 cap = pci_find_cap(nic_bdf, CAP_MSIX);
 
 	irq_handler_set(VECTOR_NIC, nic_interrupt);
 	result(table[3] == 1 && table[7] == 1, "entries of an MSI-X table start masked");

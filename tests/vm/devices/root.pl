@@ -78,7 +78,9 @@ sub pieces {
 }
 
 my $text = do { local $/; <STDIN> };
-my $more = '"pci_devices": [' . join(', ', @devices) . '], "pci_caps": [' . join(', ', @caps) . '], "ports":';
+my $more = '"pci_caps": [' . join(', ', @caps) . '], "ports":';
 $text =~ s/"ports":/$more/ or die "no ports in the configuration\n";
+my $all = join(', ', @devices);
+$text =~ s/("pci_devices": \[)/$1$all, / or die "no PCI devices in the configuration\n";
 $text =~ s/\{[^{}]*"phys": "(0x[0-9a-f]+)",\s*"size": "(0x[0-9a-f]+)",\s*"flags": \["read", "write"\]\s*\}/pieces($1, $2)/ge;
 print $text;

@@ -86,6 +86,24 @@ static void test_system_values(void **state)
 	assert_int_equal(system->root.memory[1].virt_start, 0x3a600000);
 }
 
+static void test_iommu_types(void **state)
+{
+	static const char *const names[] = { "amd", "intel" };
+	const char *type = strstr(system_text, "\"amd\"");
+
+	(void)state;
+	assert_non_null(type);
+	for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+		_cleanup_system_config_ SystemConfig *system = NULL;
+		_cleanup_free_ char *text = NULL;
+
+		assert_true(asprintf(&text, "%.*s\"%s\"%s", (int)(type - system_text), system_text, names[i],
+				     type + 5) > 0);
+		system = test_system(text);
+		assert_int_equal(system->iommu[0].type, i + 1);
+	}
+}
+
 static void test_console_types(void **state)
 {
 	static const char *const names[] = { "none",  "efifb", "8250", "pl011",	     "xuartps", "mvebu",
@@ -484,12 +502,13 @@ static void test_restart_delay(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cell_values),	   cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_console_types),	   cmocka_unit_test(test_system_values),
-		cmocka_unit_test(test_bad_texts),	   cmocka_unit_test(test_damaged_texts),
-		cmocka_unit_test(test_system_errors),	   cmocka_unit_test(test_files),
-		cmocka_unit_test(test_fallback),	   cmocka_unit_test(test_linux),
-		cmocka_unit_test(test_written_reads_back), cmocka_unit_test(test_restart_delay),
+		cmocka_unit_test(test_cell_values),   cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_console_types), cmocka_unit_test(test_iommu_types),
+		cmocka_unit_test(test_system_values), cmocka_unit_test(test_bad_texts),
+		cmocka_unit_test(test_damaged_texts), cmocka_unit_test(test_system_errors),
+		cmocka_unit_test(test_files),	      cmocka_unit_test(test_fallback),
+		cmocka_unit_test(test_linux),	      cmocka_unit_test(test_written_reads_back),
+		cmocka_unit_test(test_restart_delay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

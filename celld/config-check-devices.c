@@ -202,6 +202,10 @@ void check_pci(const Checker *checker)
 			continue;
 		}
 		check_msix(checker, i);
+		if (checker->system && checker->system->iommu[0].base &&
+		    (device->iommu >= CONFIG_IOMMU_MAX || !checker->system->iommu[device->iommu].base))
+			check_report(checker, CONFIG_ERROR, KEY("pci_devices[%zu].iommu", i),
+				     "the machine has no iommu[%u]", device->iommu);
 		if (!checker->system || checker->is_root)
 			continue;
 		if (device->bdf >> 8 > checker->system->mmconfig_end_bus)

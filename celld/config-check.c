@@ -217,12 +217,30 @@ static void check_hypervisor_memory(const Checker *checker)
 		check_system_report(checker, CONFIG_ERROR, "hypervisor_memory", "ends beyond 52 address bits");
 }
 
+enum { IOMMU_AMD = 1, IOMMU_INTEL = 2, IOMMU_LAST = 5 };
+
+/* What the hypervisor refuses on x86: units of two makes, or of one that it does not know. */
+static void check_x86_iommu(const Checker *checker, size_t i)
+{
+	const IommuUnit *units = checker->system->iommu, *unit = &units[i];
+
+	if (unit->type != IOMMU_AMD && unit->type != IOMMU_INTEL)
+		check_system_report(checker, CONFIG_ERROR, KEY("iommu[%zu].type", i), "is none of x86");
+	else if (unit->type != units[0].type)
+		check_system_report(checker, CONFIG_ERROR, KEY("iommu[%zu].type", i), "differs from that of iommu[0]");
+	if (unit->base % PAGE_BYTES)
+		check_system_report(checker, CONFIG_ERROR, KEY("iommu[%zu].base", i), "is not page aligned");
+	if (unit->type == IOMMU_AMD && unit->size > 0 && (unit->size < 16 << 10 || unit->size & (unit->size - 1)))
+		check_system_report(checker, CONFIG_ERROR, KEY("iommu[%zu].size", i),
+				    "%s is not a power of two from 16K on", FORMAT_SIZE(unit->size));
+}
+
 static void check_iommus(const Checker *checker)
 {
 	const IommuUnit *units = checker->system->iommu;
 
 	for (size_t i = 0; i < CONFIG_IOMMU_MAX; i++) {
-		if (units[i].type > 5)
+		if (units[i].type > IOMMU_LAST)
 			check_system_report(checker, CONFIG_ERROR, KEY("iommu[%zu].type", i), "unknown type %u",
 					    units[i].type);
 		if (units[i].base && i > 0 && !units[i - 1].base)
@@ -230,6 +248,8 @@ static void check_iommus(const Checker *checker)
 					    "follows a unit with base 0, which ends the list");
 		if (units[i].base && units[i].size == 0)
 			check_system_report(checker, CONFIG_ERROR, KEY("iommu[%zu].size", i), "is 0");
+		if (units[i].base && units[i].type <= IOMMU_LAST && checker->system->arch == CONFIG_ARCH_X86)
+			check_x86_iommu(checker, i);
 	}
 }
 

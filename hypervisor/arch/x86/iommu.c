@@ -13,6 +13,7 @@
 
 #define MESSAGE_BASE 0xfee00000U
 #define MESSAGE_NMI 0x400
+#define LAST_PHYSICAL_TYPE 2 /* of PCI devices: bridge */
 
 static const struct iommu_driver *const drivers[] = { &amdvi_driver, NULL };
 
@@ -67,6 +68,8 @@ int iommu_init(void)
 
 static int check_unit(const struct cell *cell, const struct cell_pci_device *d)
 {
+	if (d->type > LAST_PHYSICAL_TYPE)
+		return 0;
 	if (d->iommu < CELL_IOMMU_MAX && system_config->iommu[d->iommu].base)
 		return 0;
 	return refuse(-ERANGE, "cell %s: PCI device %02x:%02x.%u: there is no IOMMU %u", cell->name, d->bdf >> 8,

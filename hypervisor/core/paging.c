@@ -34,20 +34,10 @@ static bool range_valid(const struct paging *pg, u64 va, u64 size)
 	return size && size <= limit && va <= limit - size;
 }
 
-/* Nothing is mapped. */
-static u64 *new_table(const struct paging_format *f)
-{
-	u64 *table = pool_alloc(1);
-
-	for (unsigned int i = 0; table && f->hole && i < PAGING_ENTRIES; i++)
-		table[i] = f->hole;
-	return table;
-}
-
 int paging_init(struct paging *pg, const struct paging_format *format)
 {
 	pg->format = format;
-	pg->root = new_table(format);
+	pg->root = pool_alloc(1);
 	return pg->root ? 0 : -ENOMEM;
 }
 
@@ -88,7 +78,7 @@ void paging_exit(struct paging *pg)
 static int make_table(const struct paging_format *f, u64 *slot, unsigned int level)
 {
 	u64 entry = *slot;
-	u64 *table = new_table(f);
+	u64 *table = pool_alloc(1);
 
 	if (!table)
 		return -ENOMEM;
@@ -201,7 +191,7 @@ void paging_unmap(struct paging *pg, u64 va, u64 size)
 		u64 *slot = walk_find(pg, va, &level);
 		u64 step = paging_level_size(level);
 
-		*slot = pg->format->hole;
+		*slot = 0;
 		va = (va & ~(step - 1)) + step;
 	}
 }

@@ -82,7 +82,6 @@ struct paging_format arch_stage2_format = {
 /* --- for devices: the same with another tag, so that none is taken for the other --- */
 
 #define DMA_TAG 0x0f0f000000000000UL
-#define DMA_HOLE 0x700UL
 
 static u64 dma_leaf(paddr_t pa, unsigned int access, unsigned int level)
 {
@@ -90,7 +89,7 @@ static u64 dma_leaf(paddr_t pa, unsigned int access, unsigned int level)
 
 	if (access & ~(ACCESS_READ | ACCESS_WRITE))
 		fake_fault("access 0x%x for devices", access);
-	return entry ? entry ^ DMA_TAG : DMA_HOLE;
+	return entry ? entry ^ DMA_TAG : 0;
 }
 
 static u64 dma_table(paddr_t pa, unsigned int level)
@@ -100,7 +99,7 @@ static u64 dma_table(paddr_t pa, unsigned int level)
 
 static bool dma_present(u64 entry)
 {
-	return entry != DMA_HOLE && entry_present(entry ^ DMA_TAG);
+	return entry && entry_present(entry ^ DMA_TAG);
 }
 
 static bool dma_is_leaf(u64 entry, unsigned int level)
@@ -120,7 +119,6 @@ static paddr_t dma_address(u64 entry, unsigned int level)
 
 struct paging_format fake_dma_format = {
 	.levels = 3,
-	.hole = DMA_HOLE,
 	.leaf = dma_leaf,
 	.table = dma_table,
 	.present = dma_present,

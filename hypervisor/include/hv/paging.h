@@ -31,7 +31,6 @@ struct paging_format {
 	unsigned int levels;   /**< of a full walk, at most PAGING_MAX_LEVELS */
 	unsigned int max_leaf; /**< highest level at which an entry may map memory */
 	bool upper_half; /**< addresses are sign-extended, so the upper half of the tables is reached from the top */
-	u64 hole;	 /**< the entry where nothing is mapped */
 	u64 (*leaf)(paddr_t pa, unsigned int access, unsigned int level);
 	u64 (*table)(paddr_t pa, unsigned int level); /**< an entry of @level for the table below it */
 	bool (*present)(u64 entry);

@@ -37,8 +37,7 @@ int vpci_check(const struct cell_config *config)
 	const struct cell_pci_device *d;
 	struct pci_dev *dev;
 
-	for_each_virtual(d, config)
-	{
+	for_each_virtual (d, config) {
 		dev = vpci_get(d);
 		pci_dev_put(dev);
 		if (dev)
@@ -117,7 +116,9 @@ int vpci_add(const struct cell_config *config)
 	int err = 0;
 
 	pci_lock_rescan_remove();
-	for_each_virtual(d, config) if (!err) err = vpci_add_one(d, config);
+	for_each_virtual (d, config)
+		if (!err)
+			err = vpci_add_one(d, config);
 	pci_unlock_rescan_remove();
 	if (err)
 		vpci_remove(config);
@@ -135,8 +136,7 @@ void vpci_remove(const struct cell_config *config)
 	const struct cell_pci_device *d;
 	struct pci_dev *dev;
 
-	for_each_virtual(d, config)
-	{
+	for_each_virtual (d, config) {
 		dev = vpci_get(d);
 		if (dev)
 			pci_stop_and_remove_bus_device_locked(dev);

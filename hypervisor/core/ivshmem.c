@@ -101,7 +101,9 @@ static void set_state(struct ivshmem *d, u32 value)
 
 	d->state = value;
 	store_state(d, d->device->shmem_dev_id, value);
-	for_each_peer(peer, d->link) if (changed && peer != d) interrupt(peer, 0);
+	for_each_peer (peer, d->link)
+		if (changed && peer != d)
+			interrupt(peer, 0);
 }
 
 static void ring(struct ivshmem *d, u32 doorbell)
@@ -234,7 +236,9 @@ struct ivshmem *ivshmem_find(const struct cell *cell, u16 bdf)
 {
 	struct ivshmem *d;
 
-	for_each_own(d, cell) if (d->link->bdf == bdf) return d;
+	for_each_own (d, cell)
+		if (d->link->bdf == bdf)
+			return d;
 	return NULL;
 }
 
@@ -299,8 +303,10 @@ static struct ivshmem *find_decoder(const struct cell *cell, u64 address, unsign
 {
 	struct ivshmem *d;
 
-	for_each_own(d, cell) for (*ret_bar = BAR_REGISTERS; *ret_bar <= BAR_MSIX;
-				   ++*ret_bar) if (decodes(d, *ret_bar, address, ret_offset)) return d;
+	for_each_own (d, cell)
+		for (*ret_bar = BAR_REGISTERS; *ret_bar <= BAR_MSIX; ++*ret_bar)
+			if (decodes(d, *ret_bar, address, ret_offset))
+				return d;
 	return NULL;
 }
 
@@ -397,7 +403,9 @@ static struct ivshmem_link *find_link(u16 bdf)
 {
 	struct ivshmem_link *l;
 
-	for_each_link(l) if (l->bdf == bdf) return l;
+	for_each_link (l)
+		if (l->bdf == bdf)
+			return l;
 	l = pool_alloc(1);
 	if (!l)
 		return NULL;
@@ -447,7 +455,9 @@ static bool has_peers(const struct ivshmem *d)
 {
 	const struct ivshmem *peer;
 
-	for_each_peer(peer, d->link) if (peer != d && peer->cell) return true;
+	for_each_peer (peer, d->link)
+		if (peer != d && peer->cell)
+			return true;
 	return false;
 }
 
@@ -479,8 +489,9 @@ void ivshmem_attach(const struct cell *cell)
 {
 	struct ivshmem *d;
 
-	for_each_own(d, cell) for (u32 peer = 0; peer < d->device->shmem_peers && !has_peers(d); peer++)
-		store_state(d, peer, 0);
+	for_each_own (d, cell)
+		for (u32 peer = 0; peer < d->device->shmem_peers && !has_peers(d); peer++)
+			store_state(d, peer, 0);
 	ivshmem_reset(cell);
 }
 
@@ -488,8 +499,7 @@ void ivshmem_reset(const struct cell *cell)
 {
 	struct ivshmem *d;
 
-	for_each_own(d, cell)
-	{
+	for_each_own (d, cell) {
 		spin_lock(&d->link->lock);
 		reset(d);
 		spin_unlock(&d->link->lock);
@@ -500,8 +510,7 @@ void ivshmem_settle(void)
 {
 	struct ivshmem_link *l;
 
-	for_each_link(l)
-	{
+	for_each_link (l) {
 		spin_lock(&l->lock);
 		spin_unlock(&l->lock);
 	}
@@ -524,9 +533,10 @@ static bool any_region(paddr_t start, u64 size, u32 first,
 {
 	const struct ivshmem *d;
 
-	for_each_own(d, &root_cell) for (u32 i = first; i < num_regions(d->device);
-					 i++) if (matches(start, size,
-							  regions_of(root_cell.config, d->device) + i)) return true;
+	for_each_own (d, &root_cell)
+		for (u32 i = first; i < num_regions(d->device); i++)
+			if (matches(start, size, regions_of(root_cell.config, d->device) + i))
+				return true;
 	return false;
 }
 

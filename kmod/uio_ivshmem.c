@@ -155,7 +155,8 @@ static bool ivshmem_protocol_ok(const struct pci_dev *dev)
 {
 	u32 protocol = dev->class & 0xffff;
 
-	return !protocol || (protocol >= IVSHMEM_PROTOCOL_CUSTOM && protocol <= IVSHMEM_PROTOCOL_CUSTOM_LAST);
+	return protocol == IVSHMEM_PROTOCOL_UNDEFINED ||
+	       (protocol >= IVSHMEM_PROTOCOL_CUSTOM && protocol <= IVSHMEM_PROTOCOL_CUSTOM_LAST);
 }
 
 static int ivshmem_probe(struct pci_dev *dev, const struct pci_device_id *id)

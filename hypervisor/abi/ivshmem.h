@@ -11,8 +11,12 @@
 #define IVSHMEM_VENDOR 0x110a
 #define IVSHMEM_DEVICE 0x4106
 #define IVSHMEM_CLASS 0xff /**< base class; sub-class and interface are the protocol */
+#define IVSHMEM_PROTOCOL_UNDEFINED 0x0000
+#define IVSHMEM_PROTOCOL_ETHERNET 0x0001
 #define IVSHMEM_PROTOCOL_CUSTOM 0x4000
 #define IVSHMEM_PROTOCOL_CUSTOM_LAST 0x7fff
+#define IVSHMEM_PROTOCOL_VIRTIO_FRONT 0x8000 /**< + virtio device ID */
+#define IVSHMEM_PROTOCOL_VIRTIO_BACK 0xc000  /**< + virtio device ID */
 
 #define IVSHMEM_PEERS_MAX 12
 #define IVSHMEM_VECTORS_MAX 16

@@ -13,6 +13,7 @@
 #include "comm.h"
 #include "config.h"
 #include "hypercall.h"
+#include "ivshmem.h"
 #include "uapi/cell.h"
 
 #define AT(type, field, offset, bytes)                                      \
@@ -272,6 +273,36 @@ static void test_pci_device(void **state)
 	AT(cell_pci_device, shmem_protocol, 0x36, 2);
 }
 
+/* 4.8, 7.1 to 7.3 */
+static void test_ivshmem(void **state)
+{
+	(void)state;
+	assert_int_equal(IVSHMEM_VENDOR, 0x110a);
+	assert_int_equal(IVSHMEM_DEVICE, 0x4106);
+	assert_int_equal(IVSHMEM_CLASS, 0xff);
+	assert_int_equal(IVSHMEM_PEERS_MAX, 12);
+	assert_int_equal(IVSHMEM_VECTORS_MAX, 16);
+	assert_int_equal(IVSHMEM_PROTOCOL_UNDEFINED, 0);
+	assert_int_equal(IVSHMEM_PROTOCOL_ETHERNET, 1);
+	assert_int_equal(IVSHMEM_PROTOCOL_CUSTOM, 0x4000);
+	assert_int_equal(IVSHMEM_PROTOCOL_CUSTOM_LAST, 0x7fff);
+	assert_int_equal(IVSHMEM_PROTOCOL_VIRTIO_FRONT, 0x8000);
+	assert_int_equal(IVSHMEM_PROTOCOL_VIRTIO_BACK, 0xc000);
+	assert_int_equal(IVSHMEM_CAP_CONTROL, 0x43);
+	assert_int_equal(IVSHMEM_CAP_STATE_SIZE, 0x44);
+	assert_int_equal(IVSHMEM_CAP_RW_SIZE, 0x48);
+	assert_int_equal(IVSHMEM_CAP_OUTPUT_SIZE, 0x50);
+	assert_int_equal(IVSHMEM_CAP_BASE, 0x58);
+	assert_int_equal(IVSHMEM_CAP_MSIX, 0x60);
+	assert_int_equal(IVSHMEM_ID, 0x00);
+	assert_int_equal(IVSHMEM_MAX_PEERS, 0x04);
+	assert_int_equal(IVSHMEM_INTERRUPT, 0x08);
+	assert_int_equal(IVSHMEM_DOORBELL, 0x0c);
+	assert_int_equal(IVSHMEM_STATE, 0x10);
+	assert_int_equal(IVSHMEM_MSIX_PENDING, 0x100);
+	assert_int_equal(IVSHMEM_MSIX_BYTES, 0x200);
+}
+
 /* 5.1 */
 static void test_ioctls(void **state)
 {
@@ -318,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_arrays),
 		cmocka_unit_test(test_cache_and_irqchip),
 		cmocka_unit_test(test_pci_device),
+		cmocka_unit_test(test_ivshmem),
 		cmocka_unit_test(test_ioctls),
 		cmocka_unit_test(test_ioctl_structures),
 	};

@@ -213,23 +213,6 @@ static void move_cpus(struct cpu_set *cpus, struct cell *from, struct cell *to)
 
 /* --- create --- */
 
-/* Copy a page-sized piece of root's guest-physical memory. */
-static int read_root(paddr_t from, void *to, u64 size)
-{
-	while (size) {
-		u64 part = MIN(size, PAGE_SIZE - (from & ~PAGE_MASK));
-		struct paging_entry e;
-
-		if (!paging_lookup(&root_cell.stage2, from, &e) || !(e.access & ACCESS_READ))
-			return -ENOMEM;
-		memcpy(to, (u8 *)arch_temp_map(e.address & PAGE_MASK) + (from & ~PAGE_MASK), part);
-		from += part;
-		to = (u8 *)to + part;
-		size -= part;
-	}
-	return 0;
-}
-
 static int check_identity(const struct cell *new)
 {
 	const struct cell *cell;
@@ -246,7 +229,7 @@ static int read_config(struct cell *cell, paddr_t address)
 {
 	struct cell_config header, *config;
 	u64 size;
-	int err = read_root(address, &header, sizeof(header));
+	int err = memory_read_root(address, &header, sizeof(header));
 
 	if (err)
 		return refuse(err, "configuration at 0x%llx is not in root's memory", (unsigned long long)address);
@@ -266,7 +249,7 @@ static int read_config(struct cell *cell, paddr_t address)
 		return refuse(-ENOMEM, "no pages left for the configuration");
 	cell->config = config;
 	cell->config_pages = PAGE_ALIGN(size) / PAGE_SIZE;
-	err = read_root(address, config, size);
+	err = memory_read_root(address, config, size);
 	if (err)
 		return refuse(err, "configuration at 0x%llx is not in root's memory", (unsigned long long)address);
 	/* Root's other CPUs run: use the header that was judged, not the one that may have changed since. */

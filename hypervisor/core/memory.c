@@ -433,3 +433,32 @@ void memory_clear(const struct cell *cell)
 			}
 	}
 }
+
+/* Piece by piece, as pages of root's may be anywhere. */
+static int copy_root(paddr_t at, u8 *buf, u64 size, bool write)
+{
+	while (size) {
+		u64 part = MIN(size, PAGE_SIZE - (at & ~PAGE_MASK));
+		struct paging_entry e;
+		u8 *page;
+
+		if (!paging_lookup(&root_cell.stage2, at, &e) || !(e.access & (write ? ACCESS_WRITE : ACCESS_READ)))
+			return -ENOMEM;
+		page = (u8 *)arch_temp_map(e.address & PAGE_MASK) + (at & ~PAGE_MASK);
+		memcpy(write ? page : buf, write ? buf : page, part);
+		at += part;
+		buf += part;
+		size -= part;
+	}
+	return 0;
+}
+
+int memory_read_root(paddr_t from, void *to, u64 size)
+{
+	return copy_root(from, to, size, false);
+}
+
+int memory_write_root(paddr_t to, const void *from, u64 size)
+{
+	return copy_root(to, (u8 *)from, size, true);
+}

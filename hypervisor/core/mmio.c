@@ -12,10 +12,10 @@
 #include <hv/pool.h>
 #include <hv/string.h>
 
-/* A window per sub-page region, interrupt controller and BAR pair of a PCI device, and one for config space. */
+/* A window per sub-page region, interrupt controller, BAR pair of a PCI device, IOMMU; and one for config space. */
 static u64 windows_wanted(const struct cell_config *config)
 {
-	u64 n = config->num_irqchips + 2UL * config->num_pci_devices + 1;
+	u64 n = config->num_irqchips + 2UL * config->num_pci_devices + CELL_IOMMU_MAX + 1;
 	const struct cell_memory *mem;
 
 	for_each_mem (mem, config)

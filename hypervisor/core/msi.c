@@ -16,6 +16,7 @@
 #define MAX_CAPS 48
 #define CAP_CONTROL 2 /* offset of the 16-bit control register of both */
 #define MSI_ENABLE 0x0001
+#define MSI_COUNT(control) (1U << ((control) >> 4 & 7))
 #define MSI_64BIT 0x0080
 #define MSI_ADDRESS 4 /* offset of the message; 8 or 12 bytes with the data */
 #define MSIX_ENABLE 0x8000
@@ -57,14 +58,16 @@ static void set_control(const struct pci_function *f, u16 cap, u16 value)
 	arch_pci_write(f->listed->bdf, cap + CAP_CONTROL, 2, value);
 }
 
-static void msi_program(const struct pci_function *f, u32 address)
+static void msi_program(const struct pci_function *f, u32 address, u16 control)
 {
+	struct msi_message m = { address, f->msi_64bit ? f->msi[1] : 0, f->msi[msi_words(f) - 1] };
 	u16 reg = f->msi_cap + MSI_ADDRESS;
 
-	arch_pci_write(f->listed->bdf, reg, 4, address);
+	arch_msi_remap(f->owner, f->device, 0, MSI_COUNT(control), &m);
+	arch_pci_write(f->listed->bdf, reg, 4, m.address);
 	if (f->msi_64bit)
-		arch_pci_write(f->listed->bdf, reg + 4, 4, f->msi[1]);
-	arch_pci_write(f->listed->bdf, reg + 4 * (msi_words(f) - 1), 2, f->msi[msi_words(f) - 1]);
+		arch_pci_write(f->listed->bdf, reg + 4, 4, m.address_high);
+	arch_pci_write(f->listed->bdf, reg + 4 * (msi_words(f) - 1), 2, m.data);
 }
 
 /* Which word of the message a register is, or -1; the one before the first has the control register. */
@@ -87,7 +90,7 @@ static bool msi_update(const struct pci_function *f, u16 control)
 		control &= ~MSI_ENABLE;
 	if (control & MSI_ENABLE) {
 		set_control(f, f->msi_cap, control & ~MSI_ENABLE);
-		msi_program(f, address);
+		msi_program(f, address, control);
 	}
 	set_control(f, f->msi_cap, control);
 	return true;
@@ -166,13 +169,15 @@ static u32 msix_load(const struct pci_function *f, u32 vector, unsigned int word
 static void msix_program(const struct pci_function *f, u32 vector, u32 address, bool allowed)
 {
 	const struct msix_entry *e = &f->msix[vector];
+	struct msi_message m = { address, e->address_high, e->data };
 
 	msix_store(f, vector, 3, e->control | MSIX_MASKED);
 	if (!allowed || e->control & MSIX_MASKED)
 		return;
-	msix_store(f, vector, 0, address);
-	msix_store(f, vector, 1, e->address_high);
-	msix_store(f, vector, 2, e->data);
+	arch_msi_remap(f->owner, f->device, vector, 1, &m);
+	msix_store(f, vector, 0, m.address);
+	msix_store(f, vector, 1, m.address_high);
+	msix_store(f, vector, 2, m.data);
 	msix_store(f, vector, 3, e->control);
 }
 

@@ -6,6 +6,7 @@
 #include <hv/cell.h>
 #include <hv/lock.h>
 #include <hv/mmio.h>
+#include <hv/pci.h>
 #include <hv/types.h>
 
 #define TYPE_DEVICE 1

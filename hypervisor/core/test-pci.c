@@ -699,6 +699,58 @@ static void test_root_msi_is_narrowed(void **state)
 	assert_int_equal(get(FULL, MSI_CAP + 4), OWN_MESSAGE);
 }
 
+/* --- where an IOMMU remaps messages --- */
+
+static struct {
+	const struct cell *cell;
+	u32 index, count;
+} remapped;
+
+static void remap(const struct cell *cell, const struct cell_pci_device *device, u32 index, u32 count,
+		  struct msi_message *m)
+{
+	assert_int_equal(device->bdf, FULL);
+	assert_int_equal(m->address, OWN_MESSAGE);
+	remapped.cell = cell;
+	remapped.index = index;
+	remapped.count = count;
+	*m = (struct msi_message){ .address = 0xabc0 + index, .address_high = 1, .data = 2 };
+}
+
+/* The hardware gets what the IOMMU takes, the cell sees what it wrote. */
+static void test_messages_are_remapped(void **state)
+{
+	struct cell *cell = boot_and_create();
+	u64 value;
+
+	(void)state;
+	fake.on_pci_write = NULL;
+	fake.on_msi_remap = remap;
+	assert_true(pci_write(cell, FULL, MSI_CAP + 4, 4, OWN_MESSAGE));
+	assert_true(pci_write(cell, FULL, MSI_CAP + 12, 2, 0x44));
+	assert_null(remapped.cell);
+	assert_true(pci_write(cell, FULL, MSI_CAP + 2, 2, 0xa1)); /* enabled, four messages */
+	assert_ptr_equal(remapped.cell, cell);
+	assert_int_equal(remapped.count, 4);
+	assert_int_equal(get(FULL, MSI_CAP + 4), 0xabc0);
+	assert_int_equal(get(FULL, MSI_CAP + 8), 1);
+	assert_int_equal(get(FULL, MSI_CAP + 12), 2);
+	assert_int_equal(pci_read(cell, FULL, MSI_CAP + 4, 4), OWN_MESSAGE);
+	assert_int_equal(pci_read(cell, FULL, MSI_CAP + 12, 2), 0x44);
+
+	assert_true(store_entry(CELL_CPU, 2, 0, OWN_MESSAGE));
+	assert_int_equal(remapped.index, 0);
+	assert_true(store_entry(CELL_CPU, 2, 3, 0));
+	assert_int_equal(remapped.index, 2);
+	assert_int_equal(remapped.count, 1);
+	assert_int_equal(table(2, 0), 0xabc2);
+	assert_int_equal(table(2, 1), 1);
+	assert_int_equal(table(2, 2), 2);
+	assert_true(load(CELL_CPU, MSIX_TABLE + 16 * 2, 4, &value));
+	assert_int_equal(value, OWN_MESSAGE);
+	assert_false(store_entry(CELL_CPU, 2, 0, FOREIGN_MESSAGE));
+}
+
 /* --- MSI-X --- */
 
 static void test_msix(void **state)
@@ -1014,6 +1066,7 @@ int main(void)
 		FAKE_TEST(test_no_list_of_capabilities),
 		FAKE_TEST(test_root_msi_is_left_alone),
 		FAKE_TEST(test_root_msi_is_narrowed),
+		FAKE_TEST(test_messages_are_remapped),
 		FAKE_TEST(test_msix),
 		FAKE_TEST(test_msix_accesses),
 		FAKE_TEST(test_root_msix_is_narrowed),

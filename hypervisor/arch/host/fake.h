@@ -13,6 +13,7 @@
 #define HOST_FAKE_H
 
 #include <hv/cell.h>
+#include <hv/pci.h>
 
 #define FAKE_MIB (1UL << 20)
 #define FAKE_RAM_BYTES (32 * FAKE_MIB) /**< from physical address 0 */
@@ -36,6 +37,9 @@ struct fake {
 	int cell_init_error;		   /**< arch_cell_init() of a cell that is not root refuses with this */
 	void (*on_temp_map)(paddr_t page); /**< called by arch_temp_map(): another CPU is fast just now */
 	void (*on_pci_write)(u16 bdf);	   /**< called behind each write to configuration space */
+	/** What arch_msi_remap() does. */
+	void (*on_msi_remap)(const struct cell *cell, const struct cell_pci_device *device, u32 index, u32 count,
+			     struct msi_message *m);
 	u32 irqs, irq_apic_id, irq_vector; /**< arch_raise_irq(): calls, last arguments */
 	u32 messages;			   /**< arch_msi_send(): those sent */
 	u32 message_cpus, message_data;	   /**< the last one */

@@ -61,3 +61,10 @@ void arch_msi_send(const struct cell *cell, u32 address, u32 address_high, u32 d
 	fake.message_cpus = address & MESSAGE_MASK;
 	fake.message_data = data;
 }
+
+void arch_msi_remap(const struct cell *cell, const struct cell_pci_device *device, u32 index, u32 count,
+		    struct msi_message *m)
+{
+	if (fake.on_msi_remap)
+		fake.on_msi_remap(cell, device, index, count, m);
+}

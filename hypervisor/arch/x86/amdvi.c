@@ -377,7 +377,7 @@ static bool report_faults(void)
 
 /* --- cells --- */
 
-static int init_cell(const struct cell *cell)
+static int init_cell(struct cell *cell)
 {
 	return cell->id < DOMAIN_MAX ? 0 : refuse(-ERANGE, "cell %s: no IOMMU domain for id %u", cell->name, cell->id);
 }

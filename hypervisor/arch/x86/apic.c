@@ -130,6 +130,16 @@ static u32 own_ldr(const struct pcpu *cpu)
 	return cpu->id < 8 ? 1U << (24 + cpu->id) : 0;
 }
 
+/* The bits of a logical destination that mean a CPU: of one mask, or of that in the CPU's cluster of 16. */
+static u32 logical_bits(const struct pcpu *cpu, u32 dest)
+{
+	u32 id = cpu->arch.apic_id;
+
+	if (!x2apic)
+		return own_ldr(cpu) >> 24;
+	return dest >> 16 == id >> 4 ? 1U << (id & 15) : 0;
+}
+
 bool apic_narrow(const struct cell *cell, bool logical, u32 *dest)
 {
 	unsigned int id;
@@ -140,11 +150,12 @@ bool apic_narrow(const struct cell *cell, bool logical, u32 *dest)
 
 		if (!logical && *dest == cpu->arch.apic_id)
 			return true;
-		mask |= x2apic ? 0 : own_ldr(cpu) >> 24;
+		mask |= logical_bits(cpu, *dest);
 	}
-	if (logical)
-		*dest &= mask;
-	return logical && *dest;
+	if (!logical || !(*dest & mask))
+		return false;
+	*dest &= mask | (x2apic ? 0xffff0000 : 0);
+	return true;
 }
 
 int apic_init_cpu(struct pcpu *cpu)

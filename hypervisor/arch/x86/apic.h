@@ -45,8 +45,8 @@ int apic_init_cell(struct cell *cell);
 bool apic_x2apic(void); /**< the machine runs x2APIC */
 
 /**
- * apic_narrow() - leave only a cell's CPUs in the 8-bit destination of a device's interrupt
- * @dest: APIC ID, or a mask of CPUs if @logical; there are no masks under x2APIC
+ * apic_narrow() - leave only a cell's CPUs in the destination of a device's interrupt
+ * @dest: APIC ID, or a mask of CPUs if @logical, under x2APIC with the number of their cluster above
  *
  * Return: false if none is left.
  */

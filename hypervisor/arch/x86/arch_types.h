@@ -20,8 +20,9 @@ struct arch_cell {
 	u32 pci_address;	     /**< latch of config mechanism 1, port 0xcf8 */
 	struct ioapic_view *ioapics; /**< what it has of each IOAPIC */
 	u32 num_ioapics, ioapic_pages;
-	u64 cat_ways;  /**< of the L3 cache that its CPUs fill; 0: those of root */
-	u32 cat_class; /**< 0: root's */
+	u64 cat_ways;			     /**< of the L3 cache that its CPUs fill; 0: those of root */
+	u32 cat_class;			     /**< 0: root's */
+	u32 first_interrupt, num_interrupts; /**< entries that it has of the IOMMUs' remapping tables */
 };
 
 /** struct tss64 - AMD APM vol.2 12.2.5 "64-bit Task State Segment" */

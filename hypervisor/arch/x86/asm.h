@@ -117,6 +117,26 @@ static inline void mmio_write32(volatile void *reg, u32 value)
 	*(volatile u32 *)reg = value;
 }
 
+static inline u64 mmio_read64(const volatile void *reg)
+{
+	return *(const volatile u64 *)reg;
+}
+
+static inline void mmio_write64(volatile void *reg, u64 value)
+{
+	*(volatile u64 *)reg = value;
+}
+
+static inline void cache_flush_line(const void *virt)
+{
+	asm volatile("clflush (%0)" : : "r"(virt) : "memory");
+}
+
+static inline void cache_write_back(void)
+{
+	asm volatile("wbinvd" : : : "memory");
+}
+
 static inline void tlb_flush_page(const void *virt)
 {
 	asm volatile("invlpg (%0)" : : "r"(virt) : "memory");

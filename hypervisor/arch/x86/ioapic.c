@@ -16,6 +16,7 @@
 #include "asm.h"
 #include "host.h"
 #include "ioapic.h"
+#include "iommu.h"
 
 #define OFFSET_INDEX 0x00
 #define OFFSET_DATA 0x10
@@ -186,7 +187,8 @@ static bool write_data(const struct cell *cell, const struct ioapic_view *view, 
 	}
 	*entry_of(cell, c, pin) = entry;
 	if (pins_has(&view->owned, pin))
-		entry_write(c, pin, cell == &root_cell ? narrowed_entry(entry) : entry);
+		entry_write(c, pin,
+			    cell == &root_cell ? narrowed_entry(entry) : iommu_remap_pin(cell, c->address, pin, entry));
 	return true;
 }
 

@@ -15,7 +15,7 @@
 #define MESSAGE_NMI 0x400
 #define LAST_PHYSICAL_TYPE 2 /* of PCI devices: bridge */
 
-static const struct iommu_driver *const drivers[] = { &amdvi_driver, NULL };
+static const struct iommu_driver *const drivers[] = { &amdvi_driver, &vtd_driver, NULL };
 
 static const struct iommu_driver *driver;
 static const struct pcpu *fault_cpu;
@@ -76,7 +76,7 @@ static int check_unit(const struct cell *cell, const struct cell_pci_device *d)
 		      d->bdf >> 3 & 0x1f, d->bdf & 7, d->iommu);
 }
 
-int iommu_init_cell(const struct cell *cell)
+int iommu_init_cell(struct cell *cell)
 {
 	const struct cell_config *config = cell->config;
 	const struct cell_pci_device *d = CONFIG_ARRAY(config, cell_pci_device, cell_config_pci_offset(config));
@@ -85,6 +85,38 @@ int iommu_init_cell(const struct cell *cell)
 	for (u32 i = 0; driver && !err && i < config->num_pci_devices; i++)
 		err = check_unit(cell, &d[i]);
 	return err;
+}
+
+void iommu_exit_cell(struct cell *cell)
+{
+	if (driver && driver->exit_cell)
+		driver->exit_cell(cell);
+}
+
+void iommu_reset_cell(const struct cell *cell)
+{
+	if (driver && driver->reset_cell)
+		driver->reset_cell(cell);
+}
+
+void iommu_root_changed(void)
+{
+	if (driver && driver->root_changed)
+		driver->root_changed();
+}
+
+u64 iommu_remap_pin(const struct cell *cell, paddr_t chip, u32 pin, u64 entry)
+{
+	if (!driver || !driver->remap_pin || cell == &root_cell)
+		return entry;
+	return driver->remap_pin(cell, chip, pin, entry);
+}
+
+void arch_msi_remap(const struct cell *cell, const struct cell_pci_device *device, u32 index, u32 count,
+		    struct msi_message *m)
+{
+	if (driver && driver->remap_msi && cell != &root_cell)
+		driver->remap_msi(cell, device, index, count, m);
 }
 
 bool iommu_has(paddr_t start, u64 size)

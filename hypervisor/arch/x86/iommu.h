@@ -10,6 +10,7 @@
 #define X86_IOMMU_H
 
 #include <hv/cell.h>
+#include <hv/pci.h>
 
 /** struct iommu_driver - of one make; optional hooks may be NULL */
 struct iommu_driver {
@@ -31,8 +32,10 @@ struct iommu_driver {
 	 * Return: 0, -EBUSY (Linux uses the unit), -EIO, -EINVAL, -EPERM, -ENOMEM; refused by unit.
 	 */
 	int (*init)(void);
-	/** init_cell() - what the units limit: 0, -ERANGE, refused by name; root included, which is first */
-	int (*init_cell)(const struct cell *cell);
+	/** init_cell() - what the units limit: 0, -ERANGE, -E2BIG, refused by name; root included, which is first */
+	int (*init_cell)(struct cell *cell);
+	/** exit_cell() - optional: give back what init_cell() took; it may not have been called */
+	void (*exit_cell)(struct cell *cell);
 	/** enable() - translate; 0, or -EIO with all units as Linux had them, refused by unit */
 	int (*enable)(void);
 	/** disable() - the units as Linux had them */
@@ -55,18 +58,21 @@ struct iommu_driver {
 	 */
 	bool (*report_faults)(void);
 
-	/**
-	 * remap_msi() - optional: change a message of a cell's function, which may be sent, to one that the unit takes
-	 * there
-	 * @index: which of the function's messages
-	 */
-	void (*remap_msi)(const struct cell *cell, unsigned int unit, u16 bdf, unsigned int index, u32 *address,
-			  u32 *data);
-	/** remap_pin() - optional: the same for an entry of an IOAPIC */
-	u64 (*remap_pin)(const struct cell *cell, const struct cell_irqchip *chip, unsigned int pin, u64 entry);
+	/* Remapping of interrupts; all of it is optional. */
+
+	/** remap_msi() - see arch_msi_remap(); the cell is not root */
+	void (*remap_msi)(const struct cell *cell, const struct cell_pci_device *device, u32 index, u32 count,
+			  struct msi_message *m);
+	/** remap_pin() - what the IOAPIC is given for an entry of a cell, not root, that may take effect */
+	u64 (*remap_pin)(const struct cell *cell, paddr_t chip, u32 pin, u64 entry);
+	/** reset_cell() - none of the cell's functions and pins interrupts any more */
+	void (*reset_cell)(const struct cell *cell);
+	/** root_changed() - root's CPUs are others now */
+	void (*root_changed)(void);
 };
 
 extern const struct iommu_driver amdvi_driver;
+extern const struct iommu_driver vtd_driver;
 
 /* --- for drivers --- */
 
@@ -86,8 +92,16 @@ void iommu_fault(u16 bdf, u64 address, u32 access);
 int iommu_choose(void);
 /** iommu_init() - hide the units from root, and init() */
 int iommu_init(void);
-/** iommu_init_cell() - check the limits that a unit has; 0, -ERANGE */
-int iommu_init_cell(const struct cell *cell);
+/** iommu_init_cell() - check the limits that a unit has; 0, -ERANGE, -E2BIG */
+int iommu_init_cell(struct cell *cell);
+/** iommu_exit_cell() - undo it */
+void iommu_exit_cell(struct cell *cell);
+/** iommu_reset_cell() - none of the cell's functions and pins interrupts any more */
+void iommu_reset_cell(const struct cell *cell);
+/** iommu_root_changed() - root's CPUs are others now, and so are those that interrupts may reach */
+void iommu_root_changed(void);
+/** iommu_remap_pin() - what the IOAPIC at @chip is given for an entry of @cell, which may take effect */
+u64 iommu_remap_pin(const struct cell *cell, paddr_t chip, u32 pin, u64 entry);
 /** iommu_has() - does a range touch a unit's registers? */
 bool iommu_has(paddr_t start, u64 size);
 /** iommu_report_faults() - behind an NMI exit of @cpu; true: if the NMI had no other reason, it was a unit's */

@@ -114,6 +114,7 @@ int arch_cell_init(struct cell *cell)
 
 void arch_cell_exit(struct cell *cell)
 {
+	iommu_exit_cell(cell);
 	ioapic_exit_cell(cell);
 	ports_exit(cell);
 }
@@ -123,11 +124,13 @@ void arch_cell_take(const struct cell *cell)
 	ports_take(cell);
 	ioapic_take(cell);
 	cat_take(cell);
+	iommu_root_changed();
 }
 
 void arch_cell_give(const struct cell *cell)
 {
 	cat_give(cell);
+	iommu_root_changed();
 	ioapic_give(cell);
 	ports_give(cell);
 }
@@ -135,6 +138,7 @@ void arch_cell_give(const struct cell *cell)
 void arch_cell_reset(const struct cell *cell)
 {
 	ioapic_reset(cell);
+	iommu_reset_cell(cell);
 }
 
 void arch_cell_fill_comm(const struct cell *cell, struct cell_comm *comm)

@@ -333,6 +333,38 @@ static void test_random_icr(void **state)
 	assert_int_equal(cpus[0].arch.kicks + cpus[1].arch.kicks + cpus[5].arch.kicks + cpus[6].arch.kicks, 0);
 }
 
+static bool narrows(bool logical, u32 dest, u32 wanted)
+{
+	return apic_narrow(&cell, logical, &dest) && dest == wanted;
+}
+
+/* APIC IDs 14 to 16: two in cluster 0, the third in the next. */
+static void test_narrow_x2apic(void **state)
+{
+	u32 dest = 0x0000ffff;
+
+	(void)state;
+	assert_true(narrows(false, 14, 14));
+	assert_false(narrows(false, 13, 13));
+	assert_false(narrows(false, 0xffffffff, 0xffffffff));
+	assert_true(narrows(true, 0x0000ffff, 0x0000c000));
+	assert_true(narrows(true, 0x0001ffff, 0x00010001));
+	assert_false(narrows(true, 0x00003fff, 0));
+	assert_false(narrows(true, 0x0001fffe, 0));
+	assert_false(narrows(true, 0xffffffff, 0));
+	assert_true(apic_narrow(&root_cell, true, &dest));
+	assert_int_equal(dest, 0x3000);
+}
+
+static void test_narrow_xapic(void **state)
+{
+	(void)state;
+	assert_true(narrows(false, 16, 16));
+	assert_false(narrows(false, 0xff, 0xff));
+	assert_true(narrows(true, 0xff, CELL_CPUS));
+	assert_false(narrows(true, 0x03, 0));
+}
+
 static void test_events_reach_root_only(void **state)
 {
 	(void)state;
@@ -507,6 +539,8 @@ int main(void)
 		cmocka_unit_test_setup(test_messages, setup_x2apic),
 		cmocka_unit_test_setup(test_startup, setup_x2apic),
 		cmocka_unit_test_setup(test_random_icr, setup_x2apic),
+		cmocka_unit_test_setup(test_narrow_x2apic, setup_x2apic),
+		cmocka_unit_test_setup(test_narrow_xapic, setup_xapic),
 		cmocka_unit_test_setup(test_events_reach_root_only, setup_x2apic),
 		cmocka_unit_test_setup(test_clear, setup_x2apic),
 		cmocka_unit_test_setup(test_no_page, setup_x2apic),

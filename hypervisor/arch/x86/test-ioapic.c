@@ -124,6 +124,17 @@ bool apic_narrow(const struct cell *c, bool logical, u32 *dest)
 	return logical ? *dest : *dest - APIC_ID_OF(0) < 4 && cpu_set_has(&c->cpus, *dest - APIC_ID_OF(0));
 }
 
+static bool remaps; /* an IOMMU takes entries of cells only in another format */
+
+u64 iommu_remap_pin(const struct cell *c, paddr_t chip, u32 pin, u64 entry)
+{
+	if (!remaps || entry & ENTRY_MASKED)
+		return entry;
+	assert_ptr_equal(c, &cell);
+	assert_int_equal(chip, CHIP(0));
+	return (entry & 0xff) | ENTRY_REMAPPED | (u64)pin << 49;
+}
+
 void *host_map_device(paddr_t phys, u64 size)
 {
 	assert_int_equal(size, PAGE_SIZE);
@@ -234,7 +245,7 @@ static int boot(void **state)
 	memset(window_of, 0, sizeof(window_of));
 	memset(cpus, 0, sizeof(cpus));
 	chips = NULL;
-	x2apic = false;
+	x2apic = remaps = false;
 	windows = 0;
 	hardware[0].pins = PINS;
 	hardware[1].pins = 4;
@@ -435,6 +446,23 @@ static void test_reserved_bits(void **state)
 	assert_int_equal(read_reg(&cell, 0, LOW(4)), 0x40);
 }
 
+/* Where an IOMMU remaps interrupts, the chip is given what that takes; the cell sees what it wrote. */
+static void test_remapped(void **state)
+{
+	(void)state;
+	make_and_take();
+	remaps = true;
+	program(&root_cell, 1, PHYSICAL(0), 0x31);
+	program(&cell, 4, PHYSICAL(2), 0x40);
+	assert_int_equal(in_chip(0, 1), 0x31 | (u64)PHYSICAL(0) << 32);
+	assert_int_equal(in_chip(0, 4), 0x40 | ENTRY_REMAPPED | 4UL << 49);
+	assert_int_equal(read_reg(&cell, 0, HIGH(4)), PHYSICAL(2));
+	assert_int_equal(read_reg(&cell, 0, LOW(4)), 0x40);
+	assert_false(write_reg(&cell, 0, HIGH(4), PHYSICAL(0)));
+	program(&cell, 4, PHYSICAL(2), 0x40 | (u32)ENTRY_MASKED);
+	assert_int_equal(in_chip(0, 4), 0x40 | ENTRY_MASKED | (u64)PHYSICAL(2) << 32);
+}
+
 static void test_root_is_narrowed(void **state)
 {
 	(void)state;
@@ -546,6 +574,7 @@ int main(void)
 		TEST(test_destinations),
 		TEST(test_delivery_modes),
 		TEST(test_reserved_bits),
+		TEST(test_remapped),
 		TEST(test_root_is_narrowed),
 		TEST(test_moves_leave_others_alone),
 		TEST(test_status_is_read_from_the_chip),

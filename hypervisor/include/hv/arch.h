@@ -11,6 +11,8 @@
 #include <hv/cell.h>
 #include <hv/event.h>
 
+struct msi_message;
+
 /** Format of stage-2 tables; max_leaf is set by arch_init(). */
 extern struct paging_format arch_stage2_format;
 
@@ -98,6 +100,14 @@ bool arch_pci_reserved(u16 bdf);
 bool arch_msi_allowed(const struct cell *cell, u32 *address, u32 address_high, u32 data);
 /** arch_msi_send() - send a message to CPUs of a cell, as a device would, or not at all if it is not allowed */
 void arch_msi_send(const struct cell *cell, u32 address, u32 address_high, u32 data);
+/**
+ * arch_msi_remap() - what a function is to send in place of an allowed message, where an IOMMU remaps interrupts
+ * @device: who sends it, as the cell's configuration lists it
+ * @index: which of its messages
+ * @count: how many it may send from there on, each with the next vector; a power of two
+ */
+void arch_msi_remap(const struct cell *cell, const struct cell_pci_device *device, u32 index, u32 count,
+		    struct msi_message *m);
 
 /** arch_zero_page() - physical address of a page of zeros that root may see instead of ours */
 paddr_t arch_zero_page(void);

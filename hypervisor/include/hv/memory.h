@@ -66,6 +66,11 @@ void memory_merge_root(const struct cell *cell);
 /** memory_clear() - zero what changes hands and is RAM by root's configuration; nobody else has it mapped */
 void memory_clear(const struct cell *cell);
 
+/** memory_read_root() - copy from what root reads at an address; 0 or -ENOMEM if it has nothing there */
+int memory_read_root(paddr_t from, void *to, u64 size);
+/** memory_write_root() - copy to what root may write */
+int memory_write_root(paddr_t to, const void *from, u64 size);
+
 /* --- subpage.c --- */
 
 /** subpage_add() - trap a sub-page region of the cell; as mmio_add() */

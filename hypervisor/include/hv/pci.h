@@ -5,6 +5,11 @@
 
 #include <hv/cell.h>
 
+/** struct msi_message - what a function writes to interrupt */
+struct msi_message {
+	u32 address, address_high, data;
+};
+
 /**
  * pci_init() - take over the functions that root's configuration lists; after root's regions were mapped
  *

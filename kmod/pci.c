@@ -44,17 +44,38 @@ void pci_exit(void)
 	pci_unregister_driver(&stub);
 }
 
-static int claim_override(struct pci_dev *device, const char *name)
+/* Newer kernels have it for devices of all buses. *ret_name: NULL if there is none, to be freed. */
+#ifdef DEVICE_HAS_DRIVER_OVERRIDE
+static int override_get(struct pci_dev *device, char **ret_name)
+{
+	guard(spinlock)(&device->dev.driver_override.lock);
+	*ret_name = kstrdup(device->dev.driver_override.name, GFP_ATOMIC);
+	return *ret_name || !device->dev.driver_override.name ? 0 : -ENOMEM;
+}
+
+static int override_set(struct pci_dev *device, const char *name)
+{
+	return device_set_driver_override(&device->dev, name);
+}
+#else
+static int override_get(struct pci_dev *device, char **ret_name)
+{
+	*ret_name = kstrdup(device->driver_override, GFP_KERNEL);
+	return *ret_name || !device->driver_override ? 0 : -ENOMEM;
+}
+
+static int override_set(struct pci_dev *device, const char *name)
 {
 	return driver_set_override(&device->dev, &device->driver_override, name, strlen(name));
 }
+#endif
 
 static void claim_undo(struct claim *claim)
 {
 	struct device *dev = &claim->device->dev;
 
 	device_release_driver(dev);
-	if (claim_override(claim->device, claim->override ?: ""))
+	if (override_set(claim->device, claim->override ?: ""))
 		dev_warn(dev, "keeps the driver override " STUB_NAME "\n");
 	if (claim->bound && device_attach(dev) < 0)
 		dev_warn(dev, "has no driver any more\n");
@@ -65,17 +86,13 @@ static void claim_undo(struct claim *claim)
 /* The reference to the device is the claim's, whatever the result. */
 static int claim_do(struct claim *claim, struct pci_dev *device)
 {
-	int err = 0;
+	int err;
 
 	*claim = (struct claim){ .device = device, .bound = device->dev.driver };
-	if (device->driver_override) {
-		claim->override = kstrdup(device->driver_override, GFP_KERNEL);
-		if (!claim->override)
-			err = -ENOMEM;
-	}
+	err = override_get(device, &claim->override);
 	device_release_driver(&device->dev);
 	if (!err)
-		err = claim_override(device, STUB_NAME);
+		err = override_set(device, STUB_NAME);
 	if (!err)
 		err = device_attach(&device->dev);
 	if (err > 0) /* bound */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * One exit of each kind after the other, for ever: what the hypervisor executes for each is counted by
- * tests/bench/instructions, and how long one takes by nobody.
+ * tests/bench/instructions.
  *
  * The cell has: a second CPU, timer 2 of the HPET as a sub-page region of 32-bit registers, a pin of the IOAPIC.
  */

@@ -253,7 +253,9 @@ static void deliver(struct pcpu *target, u32 icr)
 	case ICR_MODE_SIPI:
 		deliver_startup(target, icr);
 		break;
-	default: /* NMI is ignored (abi 6.2) */
+	default: /* NMI: cells get none (abi 6.2), Linux looks at its CPUs by it, and stops them */
+		if (target->cell == &root_cell)
+			apic_send_nmi(target->arch.apic_id);
 		break;
 	}
 }

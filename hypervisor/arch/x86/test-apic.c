@@ -255,6 +255,19 @@ static void test_modes(void **state)
 	assert_reaches(TO(APIC_ID_OF(0)) | ICR_MODE_NMI << 8, 0);
 }
 
+/* Root's own CPUs do, and no others. */
+static void test_nmi_of_root(void **state)
+{
+	struct violation v;
+
+	(void)state;
+	num_sent = 0;
+	assert_true(apic_guest_write(&cpus[0], APIC_ICR, ICR_MODE_NMI << 8 | ICR_SHORTHAND_OTHERS << 18, true, &v));
+	assert_true(apic_guest_write(&cpus[0], APIC_ICR, TO(APIC_ID_OF(3)) | ICR_MODE_NMI << 8, true, &v));
+	assert_int_equal(num_sent, 1);
+	assert_int_equal(sent[0], TO(APIC_ID_OF(1)) | ICR_ASSERT | ICR_MODE_NMI << 8);
+}
+
 static void send_message(u32 dest, bool logical, u32 data)
 {
 	num_sent = 0;
@@ -536,6 +549,7 @@ int main(void)
 		cmocka_unit_test_setup(test_destinations, setup_x2apic),
 		cmocka_unit_test_setup(test_what_is_sent, setup_x2apic),
 		cmocka_unit_test_setup(test_modes, setup_x2apic),
+		cmocka_unit_test_setup(test_nmi_of_root, setup_x2apic),
 		cmocka_unit_test_setup(test_messages, setup_x2apic),
 		cmocka_unit_test_setup(test_startup, setup_x2apic),
 		cmocka_unit_test_setup(test_random_icr, setup_x2apic),

@@ -357,7 +357,11 @@ static bool port_exit(struct pcpu *cpu, struct vmcb *vmcb, struct vcpu_regs *reg
 	return true;
 }
 
-/* The NMI that made us leave is still pending: take it with our own IDT, then see whose it was. */
+/*
+ * NMIs leave the guest, whoever it is, and are ours if somebody has kicked this CPU. Others are the machine's: root
+ * gets them on its own CPUs, a cell never. The NMI that made us leave is still pending: take it with our own IDT, then
+ * see.
+ */
 static void nmi_exit(struct pcpu *cpu, struct vmcb *vmcb)
 {
 	asm volatile("stgi\n\tnop\n\tclgi" : : : "memory");

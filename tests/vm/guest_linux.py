@@ -1,11 +1,16 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Makes the guest Linux of scenarios: a small kernel from Debian's source, built once, and an initrd of busybox.
 
-What they are made of is in the folder linux/: kernel.config, and the files of the initrd.
+What they are made of is in the folder linux/: kernel.config, and the files of the initrd. With the name of a folder as
+argument it puts both there.
 """
+import sys
+
+sys.dont_write_bytecode = True
+
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -89,6 +94,22 @@ class Guest:
             self.kernel, self.initrd = make_kernel(), make_initrd()
 
     def copy_to(self, folder):
-        folder.mkdir()
+        folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(self.kernel, folder / 'bzImage')
         shutil.copy(self.initrd, folder / 'initrd.cpio')
+
+
+def main():
+    if len(sys.argv) != 2 or sys.argv[1].startswith('-'):
+        print(f'usage: guest_linux.py FOLDER\n\n{__doc__}', file=sys.stderr)
+        return 2
+    try:
+        Guest().copy_to(Path(sys.argv[1]))
+    except BuildError as error:
+        progress(error)
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

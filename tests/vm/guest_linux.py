@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Makes the guest Linux of scenarios: a small kernel from Debian's source, built once, and an initrd of busybox.
 
-What they are made of is in the folder linux/: kernel.config, and the files of the initrd. With the name of a folder as
-argument it puts both there.
+What they are made of is in the folder linux/: kernel.config, and the files of the initrd; the driver of the virtual
+console is in inmates/linux. With the name of a folder as argument it puts both there.
 """
 import sys
 
@@ -14,14 +14,24 @@ import subprocess
 import time
 from pathlib import Path
 
-from build import BuildError, locked, progress, tool
+from build import ROOT, BuildError, locked, progress, tool
 from image import CACHE, HERE, digest, digest_tree, made_anew
 
 CONFIG = HERE / 'linux/kernel.config'
 INITRD = HERE / 'linux/initrd'
+DRIVER = ROOT / 'inmates/linux'
 PACKAGE = 'linux-source-6.1'
 SOURCE = Path(f'/usr/src/{PACKAGE}.tar.xz')
 PROGRESS_SECONDS = 30
+
+
+def add_driver(tree):
+    """Add the driver of the virtual console, as its Kconfig says."""
+    folder = tree / 'drivers/tty/hvc'
+    shutil.copy(DRIVER / 'hvc_cell.c', folder)
+    with open(folder / 'Kconfig', 'a') as kconfig, open(folder / 'Makefile', 'a') as makefile:
+        kconfig.write((DRIVER / 'Kconfig').read_text())
+        makefile.write('obj-$(CONFIG_HVC_CELL) += hvc_cell.o\n')
 
 
 def configure(tree):
@@ -52,7 +62,8 @@ def compile_kernel(tree):
 
 def make_kernel():
     version = tool('dpkg-query', '-W', '-f', '${Version}', PACKAGE)
-    kernel = CACHE / f'guest_kernel-{digest(version, CONFIG.read_text())}'
+    sources = [CONFIG, DRIVER / 'Kconfig', DRIVER / 'hvc_cell.c']
+    kernel = CACHE / f'guest_kernel-{digest(version, *(source.read_text() for source in sources))}'
     if kernel.exists():
         return kernel
     progress('building the guest kernel, once (about four minutes)')
@@ -60,6 +71,7 @@ def make_kernel():
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir()
     tool('tar', '-xJf', SOURCE, '-C', tree, '--strip-components=1')
+    add_driver(tree)
     configure(tree)
     compile_kernel(tree)
     with made_anew(kernel) as new:

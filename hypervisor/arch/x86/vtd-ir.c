@@ -214,7 +214,7 @@ static int make_table(struct vtd_unit *u)
 	const struct mmio_window window = { u->listed->base, PAGE_SIZE, handle_registers, u };
 
 	if (!limit || limit > MAX_ENTRIES)
-		return refuse(-ERANGE, "interrupt limit %u: with interrupt remapping there must be 1 to %u", limit,
+		return refuse(-EINVAL, "interrupt limit %u: with interrupt remapping there must be 1 to %u", limit,
 			      MAX_ENTRIES);
 	for (num_entries = ENTRIES_PER_PAGE; num_entries < limit;)
 		num_entries *= 2;
@@ -385,7 +385,7 @@ int vtd_ir_init_cell(struct cell *cell)
 	while (at && found < wanted)
 		found = is_free(--at) ? found + 1 : 0;
 	if (found < wanted)
-		return refuse(-ERANGE, "cell %s: no %llu interrupts are left of %u", cell->name,
+		return refuse(-E2BIG, "cell %s: no %llu interrupts are left of %u", cell->name,
 			      (unsigned long long)wanted, num_entries);
 	cell->arch.first_interrupt = at;
 	cell->arch.num_interrupts = wanted;

@@ -217,6 +217,8 @@ static void check_hypervisor_memory(const Checker *checker)
 		check_system_report(checker, CONFIG_ERROR, "hypervisor_memory", "ends beyond 52 address bits");
 }
 
+#define VTD_INTERRUPTS_MAX 32768U
+
 enum { IOMMU_AMD = 1, IOMMU_INTEL = 2, IOMMU_LAST = 5 };
 
 /* What the hypervisor refuses on x86: units of two makes, or of one that it does not know. */
@@ -270,6 +272,9 @@ static void check_machine(const Checker *checker)
 				    FORMAT_SIZE(window), SYSTEM_PARTY(checker, "hypervisor_memory"));
 	if (system->arch == CONFIG_ARCH_X86 && system->x86.apic_mode > 2)
 		check_system_report(checker, CONFIG_ERROR, "x86.apic_mode", "unknown mode %u", system->x86.apic_mode);
+	if (system->arch == CONFIG_ARCH_X86 && system->x86.vtd_interrupt_limit > VTD_INTERRUPTS_MAX)
+		check_system_report(checker, CONFIG_ERROR, "x86.vtd_interrupt_limit", "%u is more than %u",
+				    system->x86.vtd_interrupt_limit, VTD_INTERRUPTS_MAX);
 	if (system->arch != CONFIG_ARCH_X86 && system->arm.gic_version != 2 && system->arm.gic_version != 3)
 		check_system_report(checker, CONFIG_ERROR, "arm.gic_version", "is %u, but there are 2 and 3",
 				    system->arm.gic_version);

@@ -295,6 +295,8 @@ static const CheckCase system_cases[] = {
 	{ "\"address\": \"0000:00:03.0\"", "\"address\": \"0000:00:03.0\", \"iommu\": 1",
 	  "system.json:19: root_cell.pci_devices[0].iommu: the machine has no iommu[1]" },
 	{ "\"pm_timer_port\": \"0x608\"", "\"apic_mode\": 3", "system.json:8: x86.apic_mode: unknown mode 3" },
+	{ "\"pm_timer_port\": \"0x608\"", "\"vtd_interrupt_limit\": 32769",
+	  "system.json:8: x86.vtd_interrupt_limit: 32769 is more than 32768" },
 	{ "\"address\": \"0x3f8\"", "\"address\": \"0x3f8\", \"flags\": [\"mmio\"]",
 	  "system.json:5: debug_console.size: a console in memory needs a size" },
 	{ "\"type\": \"8250\"", "\"type\": 11", "system.json:5: debug_console.type: unknown type 11" },

@@ -315,8 +315,9 @@ static bool tell(const struct unit *u, const struct ring_entry *e)
 	bool known = function < num_functions;
 
 	if (code != EVENT_ILLEGAL_ENTRY && code != EVENT_PAGE_FAULT && code != EVENT_INVALID_REQUEST) {
-		print("IOMMU %u: event %016llx %016llx\n", u->index, (unsigned long long)e->words[0],
-		      (unsigned long long)e->words[1]);
+		if (u->odd_events < TELL_OF_FUNCTION)
+			print("IOMMU %u: event %016llx %016llx\n", u->index, (unsigned long long)e->words[0],
+			      (unsigned long long)e->words[1]);
 		return false;
 	}
 	if (known && told[function] == TELL_OF_FUNCTION)
@@ -346,10 +347,10 @@ static bool drain(struct unit *u)
 	struct ring_entry e;
 	u32 found = 0;
 
-	for (; found < RING_ENTRIES && next_event(u, &e); found++)
+	for (; found < RING_ENTRIES && u->odd_events <= ODD_EVENTS_MAX && next_event(u, &e); found++)
 		u->odd_events += !tell(u, &e);
-	if (!found || !u->logs)
-		return found;
+	if (!found)
+		return false;
 	reg_write(u, REG_LOG_HEAD, u->head * sizeof(e));
 	if (u->odd_events > ODD_EVENTS_MAX || reg_read(u, REG_STATUS) & STATUS_OVERFLOW) {
 		set_log(u, false);
@@ -365,7 +366,7 @@ static bool report_faults(void)
 
 	for_each_on(u)
 	{
-		if (!EVENT_CODE(READ_ONCE(u->log[u->head].words[0])))
+		if (!u->logs || !EVENT_CODE(READ_ONCE(u->log[u->head].words[0])))
 			continue;
 		spin_lock(&command_lock);
 		reg_write(u, REG_STATUS, STATUS_INTERRUPTS); /* what comes from now on interrupts again */

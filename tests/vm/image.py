@@ -2,7 +2,8 @@
 """Builds what the test machine boots: kernel, initramfs, a Debian layer and a project layer, cached under build/vm.
 
 The Debian layer is made once and changes with the lists below only. The project layer is what `meson install` puts into
-it, the guest/ folder, the agent, and the module index over both; it is packed again whenever its content changed.
+it, the guest/ folder, our programs (agent.c, poke.c), and the module index over both; it is packed again whenever its
+content changed.
 """
 import hashlib
 import lzma
@@ -41,6 +42,7 @@ sys-kernel-tracing.mount sys-kernel-config.mount sys-fs-fuse-connections.mount m
 modprobe@drm.service modprobe@efi_pstore.service modprobe@fuse.service modprobe@loop.service modprobe@dm_mod.service
 '''.split()
 
+PROGRAMS = ['agent', 'poke']
 INITRAMFS_MODULES = ['virtio_pci', 'virtio_blk', 'virtio_console', 'squashfs', 'overlay']
 MODULES = INITRAMFS_MODULES + ['9p', '9pnet_virtio', 'autofs4', 'kvm-amd', 'msr', 'cpuid', 'uio']
 MODULE_LISTS = ['modules.builtin', 'modules.builtin.modinfo', 'modules.order']
@@ -204,13 +206,13 @@ def make_debian(kernel, release):
     return debian
 
 
-def make_agent():
-    source = HERE / 'agent.c'
-    agent = CACHE / f'agent-{digest(source.read_text())}'
-    if not agent.exists():
-        with made_anew(agent) as new:
+def make_program(name):
+    source = HERE / f'{name}.c'
+    program = CACHE / f'{name}-{digest(source.read_text())}'
+    if not program.exists():
+        with made_anew(program) as new:
             tool('cc', '-O2', '-static', '-o', new, source)
-    return agent
+    return program
 
 
 def index_modules(tree, kernel, release):
@@ -245,7 +247,8 @@ def make_project(build, kernel, release):
     index_modules(tree, kernel, release)
     shutil.copytree(HERE / 'guest', tree, symlinks=True, dirs_exist_ok=True)
     (tree / 'usr/libexec').mkdir(exist_ok=True)
-    shutil.copy2(make_agent(), tree / 'usr/libexec/vm-agent')
+    for name in PROGRAMS:
+        shutil.copy2(make_program(name), tree / f'usr/libexec/vm-{name}')
     content = digest_tree(tree)
     if not project.exists() or not stamp.exists() or stamp.read_text() != content:
         stamp.unlink(missing_ok=True)

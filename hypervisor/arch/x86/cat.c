@@ -98,11 +98,11 @@ static u32 free_class(void)
 {
 	const struct cell *cell;
 
-	for (u32 class = 1; class < num_classes; class ++) {
-		for (cell = root_cell.next; cell && cell->arch.cat_class != class; cell = cell->next)
+	for (u32 clos = 1; clos < num_classes; clos++) {
+		for (cell = root_cell.next; cell && cell->arch.cat_class != clos; cell = cell->next)
 			;
 		if (!cell)
-			return class;
+			return clos;
 	}
 	return 0;
 }
@@ -158,14 +158,14 @@ void cat_init_cpu(struct pcpu *cpu)
 
 void cat_apply(struct pcpu *cpu)
 {
-	u32 class = cpu->cell->arch.cat_class;
+	u32 clos = cpu->cell->arch.cat_class;
 
 	if (!all_ways)
 		return;
 	msr_write(MSR_L3_MASK, root_cell.arch.cat_ways);
-	if (class)
-		msr_write(MSR_L3_MASK + class, cpu->cell->arch.cat_ways);
-	msr_write(MSR_PQR_ASSOC, (u64) class << 32 | (u32)cpu->arch.linux_pqr);
+	if (clos)
+		msr_write(MSR_L3_MASK + clos, cpu->cell->arch.cat_ways);
+	msr_write(MSR_PQR_ASSOC, (u64)clos << 32 | (u32)cpu->arch.linux_pqr);
 }
 
 void cat_exit_cpu(struct pcpu *cpu)

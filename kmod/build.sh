@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Builds the modules outside the source tree: Kbuild puts objects beside sources, so it gets links to them elsewhere.
-# Usage: build.sh KDIR SOURCE_ROOT BUILD_DIR OUTPUT...
+# Builds modules outside the source tree: Kbuild puts objects beside sources, so it gets links to them elsewhere.
+# Usage: build.sh KDIR SOURCE_ROOT FOLDER BUILD_DIR OUTPUT...; FOLDER of SOURCE_ROOT has the sources
 set -eu
 
-kdir=$1 root=$2 build=$(realpath -m "$3")
-shift 3
+kdir=$1 root=$2 folder=$2/$3 build=$(realpath -m "$4")
+shift 4
 
 rm -rf "$build"
 mkdir -p "$build"
-for file in "$root"/kmod/*.[chS] "$root"/kmod/Kbuild; do
+for file in "$folder"/*.[chS] "$folder"/Kbuild; do
 	ln -s "$file" "$build/"
 done
 

@@ -42,6 +42,94 @@ static u64 keeps_registers(const struct attack *a)
 	return ok ? rax : 0;
 }
 
+/* --- from other modes --- */
+
+#define SELECTOR_CODE32 0x08
+#define SELECTOR_DATA 0x10
+#define SELECTOR_CODE64 0x18
+#define SELECTOR_DATA1 0xa0 /* behind those of the library */
+#define SELECTOR_CODE1 0xa8
+#define SELECTOR_DATA3 0xb0
+#define SELECTOR_CODE3 0xb8
+#define VECTOR_INVALID_OPCODE 6
+#define TSS_RSP0 4 /* AMD APM vol.2 12.2.5 */
+#define PTE_USER 4
+#define FAR(cs, ss) ((u64)(ss) << 16 | (cs))
+
+static struct descriptors {
+	u16 limit;
+	u64 base;
+} __attribute__((packed)) gdt;
+
+static volatile u64 saved_rsp, saved_rip;
+
+/* The library's segments, then those of other rings. */
+static void add_segments(void)
+{
+	static u64 table[SELECTOR_CODE3 / 8 + 1];
+
+	__asm__ volatile("sgdt %0" : "=m"(gdt));
+	memcpy(table, (void *)gdt.base, SELECTOR_DATA1);
+	table[SELECTOR_DATA1 / 8] = 0x00cfb3000000ffff;
+	table[SELECTOR_CODE1 / 8] = 0x00afbb000000ffff;
+	table[SELECTOR_DATA3 / 8] = 0x00cff3000000ffff;
+	table[SELECTOR_CODE3 / 8] = 0x00affb000000ffff;
+	gdt = (struct descriptors){ sizeof(table) - 1, (u64)table };
+	__asm__ volatile("lgdt %0" : : "m"(gdt));
+}
+
+/* Where exceptions of other rings find a stack. */
+static void set_stack(u64 top)
+{
+	u64 descriptor;
+	u16 selector;
+
+	__asm__ volatile("str %0" : "=r"(selector));
+	descriptor = *(u64 *)(gdt.base + selector);
+	*(u64 *)((descriptor >> 16 & 0xffffff) + TSS_RSP0) = top;
+}
+
+static void let_user_execute(u64 address)
+{
+	u64 *pml4 = (u64 *)read_cr3(), *pdpt = (u64 *)(*pml4 & ~0xfffUL), *pd = (u64 *)(*pdpt & ~0xfffUL);
+
+	*pml4 |= PTE_USER;
+	*pdpt |= PTE_USER;
+	pd[address >> 21] |= PTE_USER;
+	__asm__ volatile("mov %0, %%cr3" : : "r"(pml4) : "memory");
+}
+
+static bool come_back(struct interrupt_frame *frame)
+{
+	frame->rip = saved_rip;
+	frame->rsp = saved_rsp;
+	frame->cs = SELECTOR_CODE64;
+	frame->ss = SELECTOR_DATA;
+	return true;
+}
+
+/* By segments @at: ask for information @value, in whatever mode they are for. */
+static u64 call_from(const struct attack *a)
+{
+	static const u8 code[] = { 0x0f, 0x01, 0xd9, 0x0f, 0x0b }; /* VMMCALL, UD2 */
+	u64 rax = CELL_HC_INFO, ss = a->at >> 16, cs = a->at & 0xffff;
+
+	memcpy((void *)attack_map(CODE_AT), code, sizeof(code));
+	add_segments();
+	set_stack(SCRATCH + 2 * PAGE_BYTES);
+	let_user_execute(CODE_AT);
+	exception_handler_set(VECTOR_INVALID_OPCODE, come_back);
+	__asm__ volatile("mov %%rsp, %[saved_rsp]\n"
+			 "movq $1f, %[saved_rip]\n"
+			 "push %[ss]; push %[rsp]; push $2; push %[cs]; push %[rip]; iretq\n"
+			 "1:"
+			 : "+a"(rax), [saved_rsp] "=m"(saved_rsp), [saved_rip] "=m"(saved_rip)
+			 : [ss] "r"(ss), [cs] "r"(cs), [rsp] "r"(SCRATCH + PAGE_BYTES), [rip] "r"(CODE_AT),
+			   "D"(a->value)
+			 : "memory", "cc");
+	return rax;
+}
+
 #define ROOT_ONLY(what, number) GO_ON(what, call, number, 1, FAILED(EPERM))
 #define UNKNOWN(what, number) GO_ON(what, call, number, 0, FAILED(ENOSYS))
 
@@ -70,6 +158,13 @@ static const struct attack rows[] = {
 	GO_ON("the state of its own CPU with bit 32", cpu_state, 0, 1UL << 32 | 3, FAILED(EINVAL)),
 	GO_ON("an unknown fact of its own CPU", own_cpu, 0, 1, FAILED(EINVAL)),
 	GO_ON("a counter beyond the last", own_cpu, 0, CELL_CPU_INFO_STAT_BASE + 1000, FAILED(EINVAL)),
+	GO_ON("a call from ring 3", call_from, FAR(SELECTOR_CODE3 | 3, SELECTOR_DATA3 | 3), CELL_INFO_NUM_CELLS,
+	      FAILED(EPERM)),
+	GO_ON("a call from ring 1", call_from, FAR(SELECTOR_CODE1 | 1, SELECTOR_DATA1 | 1), CELL_INFO_NUM_CELLS,
+	      FAILED(EPERM)),
+	GO_ON("a call from 32-bit code", call_from, FAR(SELECTOR_CODE32, SELECTOR_DATA), CELL_INFO_NUM_CELLS, 3),
+	GO_ON("a call from 32-bit code with bit 32 in its argument", call_from, FAR(SELECTOR_CODE32, SELECTOR_DATA),
+	      1UL << 32 | CELL_INFO_NUM_CELLS, 3),
 	GO_ON("a call leaves the other registers alone", keeps_registers, 0, CELL_INFO_NUM_CELLS, 3),
 };
 

@@ -11,13 +11,10 @@
  * some that went on the cell stops by itself, so that the console's page holds all that was said: the last line is
  * "next NUMBER", or "1..NUMBER" at the end.
  */
+#include "../guard.h"
 #include "attack.h"
 
 #define ATTACKS_PER_RUN 12
-#define RFLAGS_TF 0x100
-#define NO_EXCEPTION 256
-#define VECTOR_NMI 2
-#define VECTOR_DOUBLE_FAULT 8
 
 static const struct attacks *const tables[] = {
 	&memory_attacks,    &port_attacks,	  &msr_attacks,	   &apic_attacks,
@@ -26,49 +23,9 @@ static const struct attacks *const tables[] = {
 
 static const char *const end_names[] = { "goes-on", "faults", "parks", "hangs" };
 
-static volatile u64 exception;
-
 u64 attack_map(u64 address)
 {
 	return (u64)paging_map(address, 64, PAGING_WRITE | PAGING_EXECUTE);
-}
-
-/* --- instructions, and what they may do to their caller --- */
-
-u64 guarded_commit(const struct attack *attack, u64 (*commit)(const struct attack *));
-extern const u8 guarded_out[];
-
-__asm__(".text\n"
-	".globl guarded_commit, guarded_out\n"
-	"guarded_commit:\n"
-	"	push %rbx\n"
-	"	push %rbp\n"
-	"	push %r12\n"
-	"	push %r13\n"
-	"	push %r14\n"
-	"	push %r15\n"
-	"	mov %rsp, guarded_stack\n"
-	"	call *%rsi\n"
-	"guarded_out:\n"
-	"	mov guarded_stack, %rsp\n"
-	"	pop %r15\n"
-	"	pop %r14\n"
-	"	pop %r13\n"
-	"	pop %r12\n"
-	"	pop %rbp\n"
-	"	pop %rbx\n"
-	"	ret\n"
-	".bss\n"
-	"guarded_stack: .quad 0\n"
-	".text\n");
-
-/* Leave the attack, whatever it has done to its stack. */
-static bool leave(struct interrupt_frame *frame)
-{
-	exception = frame->vector;
-	frame->rip = (u64)guarded_out;
-	frame->rflags &= ~RFLAGS_TF;
-	return true;
 }
 
 u64 attack_call(u64 code, u64 rax, u64 rdi)
@@ -101,25 +58,29 @@ static void announce(unsigned int number, const struct attack *a)
 	       a->name);
 }
 
-static void report(unsigned int number, const struct attack *a, u64 result)
+static void report(unsigned int number, const struct attack *a, u64 exception, u64 result)
 {
-	if (exception != NO_EXCEPTION && (a->end != FAULTS || exception != a->where))
+	if (exception != GUARD_NO_EXCEPTION && (a->end != FAULTS || exception != a->where))
 		printk("not ok %u - %s: exception %llu\n", number, a->name, (unsigned long long)exception);
-	else if (a->end == FAULTS ? exception != NO_EXCEPTION
+	else if (a->end == FAULTS ? exception != GUARD_NO_EXCEPTION
 				  : a->end == GOES_ON && (a->where == ANYTHING || a->where == result))
 		printk("ok %u - %s\n", number, a->name);
 	else
 		printk("not ok %u - %s: goes on with 0x%llx\n", number, a->name, (unsigned long long)result);
 }
 
+static u64 commit(const void *attack)
+{
+	return ((const struct attack *)attack)->commit(attack);
+}
+
 static void attempt(unsigned int number, const struct attack *a)
 {
-	u64 result;
+	u64 exception, result;
 
 	announce(number, a);
-	exception = NO_EXCEPTION;
-	result = guarded_commit(a, a->commit);
-	report(number, a, result);
+	result = guard(commit, a, &exception);
+	report(number, a, exception, result);
 }
 
 static void run_from(unsigned int first)
@@ -141,8 +102,6 @@ static void run_from(unsigned int first)
 
 void inmate_run(void)
 {
-	for (u8 vector = 0; vector < 32; vector++)
-		if (vector != VECTOR_NMI && vector != VECTOR_DOUBLE_FAULT)
-			exception_handler_set(vector, leave);
+	guard_init();
 	run_from((unsigned int)cmdline_int("attack", 1));
 }

@@ -5,24 +5,17 @@
  *	attack BLOB IMAGE FAULTS
  *
  * The cell is created from a configuration blob, by the module's own interface, because a restart by celld would cost
- * ten times as much. What parked CPUs is also written to the file FAULTS, a line each: "CAUSE ADDRESS". An attack
- * that the inmate does not announce counts as failed, as does a violation that it did not announce.
+ * ten times as much. It begins when its input ends. What parked CPUs is also written to the file FAULTS, a line each:
+ *"CAUSE ADDRESS". An attack that the inmate does not announce counts as failed, as does a violation that it did not
+ *announce.
  */
 #include <inttypes.h>
 #include <stdarg.h>
-#include <sys/stat.h>
-#include <time.h>
 
-#include "console-page.h"
-#include "console-ring.h"
-#include "kmod.h"
-#include "net.h"
+#include "inmate-cell.h"
 
-#define COMMAND_LINE 0x1000
-#define COMMAND_LINE_BYTES 256
 #define PATIENCE_SEC 20
 #define HANG_SEC 0.2 /* for which a CPU that hangs is watched */
-#define STATE_SHUT_DOWN 2
 
 typedef enum End { GOES_ON, FAULTS, PARKS, HANGS, END_MAX } End;
 
@@ -39,42 +32,12 @@ typedef struct Attack {
 } Attack;
 
 typedef struct Runner {
-	int kmod;
-	char cell[KERNEL_CELL_NAME_BYTES];
-	KmodImage images[2];
-	const struct cell_console_page *page;
-	const uint32_t *comm;
-	ConsoleRing *ring;
-	uint64_t read; /* position in the ring */
-	sd_event *event;
-	Net *net;
+	InmateCell *cell;
 	FILE *faults;
 	Attack attack;
-	NetEvent parked; /* type 0: none since the start */
-	bool failed;	 /* all CPUs are parked */
 	unsigned next, planned, cases;
 	bool ok;
 } Runner;
-
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static _Noreturn void die(const char *what, int r)
-{
-	printf("Bail out! %s: %s\n", what, strerror(-r));
-	exit(1);
-}
-
-static void check(int r, const char *what)
-{
-	if (r < 0)
-		die(what, r);
-}
 
 /* --- verdicts --- */
 
@@ -95,7 +58,7 @@ static _printf_(3, 4) void judge(Runner *r, bool ok, const char *fmt, ...)
 /* The CPU is parked: by what was announced, and was that to park it? */
 static void judge_parked(Runner *r)
 {
-	const NetEvent *e = &r->parked;
+	const NetEvent *e = inmate_cell_parked(r->cell);
 	const Attack *a = &r->attack;
 
 	fprintf(r->faults, "%s 0x%" PRIx64 "\n", e->cause, e->address);
@@ -141,8 +104,10 @@ static void take_verdict(Runner *r, bool ok, const char *line)
 		judge(r, ok, "%s", ok ? end_names[r->attack.end] : line);
 }
 
-static void take_line(Runner *r, const char *line)
+static void take_line(const char *line, void *userdata)
 {
+	Runner *r = userdata;
+
 	if (strncmp(line, "attack ", 7) == 0)
 		take_attack(r, line);
 	else if (strncmp(line, "ok ", 3) == 0)
@@ -155,71 +120,20 @@ static void take_line(Runner *r, const char *line)
 		printf("# %s\n", line);
 }
 
-/* All lines that are complete. */
-static void read_console(Runner *r)
-{
-	char text[CONSOLE_RING_BYTES + 1], *end;
-	size_t n;
-
-	(void)console_ring_take(r->ring, r->page);
-	if (console_ring_oldest(r->ring) > r->read)
-		die("the cell printed too much", -EOVERFLOW);
-	n = console_ring_read(r->ring, r->read, text, sizeof(text) - 1);
-	text[n] = '\0';
-	for (char *line = text; (end = strchr(line, '\n')); line = end + 1) {
-		*end = '\0';
-		r->read += (uint64_t)(end + 1 - line);
-		take_line(r, line);
-	}
-}
-
-/* --- what the hypervisor says --- */
-
-static void on_event(const NetEvent *e, void *userdata)
-{
-	Runner *r = userdata;
-
-	if (!streq(e->name, r->cell))
-		return;
-	if (e->type == NET_EVENT_CPU_PARKED)
-		r->parked = *e;
-	else if (e->type == NET_EVENT_FAILED)
-		r->failed = true;
-}
-
-static void on_lost(_unused_ void *userdata)
-{
-	die("events are lost", -EOVERFLOW);
-}
-
-static void on_module(_unused_ bool present, _unused_ void *userdata)
-{
-}
-
-static const NetHandler handler = { on_event, on_lost, on_module };
-
 /* --- running --- */
 
-static uint32_t state(const Runner *r)
-{
-	return __atomic_load_n(&r->comm[2], __ATOMIC_RELAXED);
-}
-
-/* Stop whatever runs, and run from attack r->next. */
 static void restart(Runner *r)
 {
-	const KmodConsent force = { .deadline_ms = 1, .force = true };
-	char *line = (char *)r->images[1].data;
+	char line[32];
 
-	snprintf(line, COMMAND_LINE_BYTES, "attack=%u", r->next);
-	check(kmod_cell_load(r->kmod, r->cell, &force, r->images, ELEMENTSOF(r->images)), "load");
-	while (sd_event_run(r->event, 0) > 0)
-		;
-	read_console(r);
-	r->parked = (NetEvent){ 0 };
-	r->failed = false;
+	snprintf(line, sizeof(line), "attack=%u", r->next);
+	inmate_cell_restart(r->cell, line);
 	r->attack = (Attack){ .judged = true, .name = "the start of the cell" };
-	check(kmod_cell_start(r->kmod, r->cell, &force), "start");
+}
+
+static bool is_over(const Runner *r)
+{
+	return inmate_cell_failed(r->cell) || inmate_cell_shut_down(r->cell);
 }
 
 /* Until the cell has parked, stopped, or been silent for too long. */
@@ -228,11 +142,10 @@ static void run(Runner *r)
 	double begin = seconds();
 	unsigned number = 0;
 
-	while (!r->failed && state(r) != STATE_SHUT_DOWN) {
+	while (!is_over(r)) {
 		double patience = PATIENCE_SEC;
 
-		check(sd_event_run(r->event, 1000), "wait");
-		read_console(r);
+		inmate_cell_wait(r->cell);
 		if (r->attack.number != number) {
 			number = r->attack.number;
 			begin = seconds();
@@ -247,17 +160,13 @@ static void run(Runner *r)
 /* What is left to judge when the cell does not go on by itself. */
 static void conclude(Runner *r)
 {
-	read_console(r);
-	if (r->parked.type) {
+	inmate_cell_wait(r->cell);
+	if (inmate_cell_parked(r->cell))
 		judge_parked(r);
-	} else if (!r->attack.judged) {
-		bool hangs = r->attack.end == HANGS && state(r) != STATE_SHUT_DOWN && !r->failed;
-
-		/* The proof is that the restart can take the CPU away. */
-		judge(r, hangs, hangs ? "hangs" : "state %u", state(r));
-	} else if (state(r) != STATE_SHUT_DOWN) {
-		judge(r, false, "does not go on, state %u", state(r));
-	}
+	else if (!r->attack.judged) /* The proof is that the restart can take the CPU away. */
+		judge(r, r->attack.end == HANGS && !is_over(r), is_over(r) ? "ends without a verdict" : "hangs");
+	else if (!inmate_cell_shut_down(r->cell))
+		judge(r, false, "does not go on");
 }
 
 static void run_all(Runner *r)
@@ -270,67 +179,16 @@ static void run_all(Runner *r)
 		run(r);
 		conclude(r);
 		stuck = r->next == before ? stuck + 1 : 0;
-		if (stuck == 3)
-			die("the cell does not attack", -EIO);
+		check(stuck == 3 ? -EIO : 0, "have the cell attack");
 	}
 	if (r->cases != r->planned)
 		printf("# %u attacks are planned, %u were judged\n", r->planned, r->cases);
 	r->ok &= r->cases == r->planned;
 }
 
-/* --- setup --- */
-
-static void *read_file(const char *path, size_t *ret_bytes)
-{
-	_cleanup_fclose_ FILE *f = fopen(path, "re");
-	struct stat st;
-	void *data;
-
-	if (!f || fstat(fileno(f), &st) < 0)
-		die(path, -errno);
-	data = calloc(1, (size_t)st.st_size + 1);
-	if (!data || fread(data, 1, (size_t)st.st_size, f) != (size_t)st.st_size)
-		die(path, -EIO);
-	*ret_bytes = (size_t)st.st_size;
-	return data;
-}
-
-/* The name as the blob has it, and the number that the module gave it. */
-static uint32_t find_cell(const char *name)
-{
-	_cleanup_free_ KernelCell *cells = NULL;
-	KernelInfo info;
-	size_t n;
-
-	check(net_snapshot(&info, &cells, &n), "snapshot");
-	for (size_t i = 0; i < n; i++)
-		if (streq(cells[i].name, name))
-			return (uint32_t)cells[i].id;
-	die("find the cell", -ENOENT);
-}
-
-static void create(Runner *r, const char *path)
-{
-	_cleanup_free_ char *blob = NULL;
-	const void *page, *comm;
-	size_t bytes;
-	uint32_t id;
-
-	blob = read_file(path, &bytes);
-	snprintf(r->cell, sizeof(r->cell), "%s", blob + 8); /* the name, abi 4.5 */
-	check(kmod_cell_create(r->kmod, blob, bytes), "create");
-	id = find_cell(r->cell);
-	check(kmod_map_console(id, &page), "map the console");
-	check(kmod_map_comm(id, &comm), "map the communication page");
-	r->page = page;
-	r->comm = comm;
-}
-
 int main(int argc, char **argv)
 {
-	static char command_line[COMMAND_LINE_BYTES];
 	Runner r = { .next = 1, .ok = true };
-	const KmodConsent force = { .deadline_ms = 1, .force = true };
 	double begin = seconds();
 
 	if (argc != 4) {
@@ -338,19 +196,13 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	r.kmod = kmod_open();
-	check(r.kmod, "open the module's device");
 	r.faults = fopen(argv[3], "we");
-	if (!r.faults)
-		die(argv[3], -errno);
-	r.images[0].data = read_file(argv[2], &r.images[0].size_bytes);
-	r.images[1] = (KmodImage){ command_line, sizeof(command_line), COMMAND_LINE };
-	check(console_ring_open(NULL, &r.ring), "console");
-	check(sd_event_new(&r.event), "event loop");
-	check(net_new(r.event, &handler, &r, &r.net), "netlink");
-	create(&r, argv[1]);
+	check(r.faults ? 0 : -errno, argv[3]);
+	r.cell = inmate_cell_new(argv[1], argv[2], take_line, &r);
+	(void)getchar(); /* others may want to hear of the cell first */
 	run_all(&r);
-	check(kmod_cell_destroy(r.kmod, r.cell, &force), "destroy");
+	inmate_cell_destroy(r.cell);
+	fclose(r.faults);
 	printf("# %u attacks in %.1f s\n1..%u\n", r.cases, seconds() - begin, r.cases);
 	return !r.ok;
 }

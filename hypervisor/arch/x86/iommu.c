@@ -105,6 +105,11 @@ void iommu_root_changed(void)
 		driver->root_changed();
 }
 
+bool iommu_root_message(u32 address, u32 data, struct iommu_target *ret_target)
+{
+	return driver && driver->root_message && driver->root_message(address, data, ret_target);
+}
+
 u64 iommu_remap_pin(const struct cell *cell, paddr_t chip, u32 pin, u64 entry)
 {
 	if (!driver || !driver->remap_pin || cell == &root_cell)

@@ -12,6 +12,13 @@
 #include <hv/cell.h>
 #include <hv/pci.h>
 
+/** struct iommu_target - what a remapped interrupt reaches, of root's CPUs only */
+struct iommu_target {
+	u32 dest; /**< as apic_narrow() leaves it */
+	bool logical;
+	u32 data; /**< vector, delivery mode, as in a message */
+};
+
 /** struct iommu_driver - of one make; optional hooks may be NULL */
 struct iommu_driver {
 	u32 type; /**< of struct cell_iommu */
@@ -69,6 +76,8 @@ struct iommu_driver {
 	void (*reset_cell)(const struct cell *cell);
 	/** root_changed() - root's CPUs are others now */
 	void (*root_changed)(void);
+	/** root_message() - what a message of root's in the remappable format reaches; see iommu_root_message() */
+	bool (*root_message)(u32 address, u32 data, struct iommu_target *ret_target);
 };
 
 extern const struct iommu_driver amdvi_driver;
@@ -100,6 +109,9 @@ void iommu_exit_cell(struct cell *cell);
 void iommu_reset_cell(const struct cell *cell);
 /** iommu_root_changed() - root's CPUs are others now, and so are those that interrupts may reach */
 void iommu_root_changed(void);
+/** iommu_root_message() - what a message of a virtual device of root's in the remappable format reaches; false: nothing
+ */
+bool iommu_root_message(u32 address, u32 data, struct iommu_target *ret_target);
 /** iommu_remap_pin() - what the IOAPIC at @chip is given for an entry of @cell, which may take effect */
 u64 iommu_remap_pin(const struct cell *cell, paddr_t chip, u32 pin, u64 entry);
 /** iommu_has() - does a range touch a unit's registers? */

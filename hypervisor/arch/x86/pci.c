@@ -8,6 +8,7 @@
 #include <hv/mmio.h>
 #include "apic.h"
 #include "asm.h"
+#include "iommu.h"
 
 #define PORT_ADDRESS 0xcf8
 #define PORT_DATA 0xcfc
@@ -90,9 +91,14 @@ bool arch_msi_allowed(const struct cell *cell, u32 *address, u32 address_high, u
 	return root || dest == wanted;
 }
 
-/* Intel VT-d: what root's index into its remapping table means is for whoever keeps that table to say. */
 void arch_msi_send(const struct cell *cell, u32 address, u32 address_high, u32 data)
 {
-	if (arch_msi_allowed(cell, &address, address_high, data) && !(address & MESSAGE_REMAPPED))
+	struct iommu_target t;
+
+	if (!arch_msi_allowed(cell, &address, address_high, data))
+		return;
+	if (!(address & MESSAGE_REMAPPED))
 		apic_send_message(cell, MESSAGE_DEST(address), address & MESSAGE_LOGICAL, data);
+	else if (iommu_root_message(address, data, &t))
+		apic_send_message(cell, t.dest, t.logical, t.data);
 }

@@ -46,6 +46,13 @@ bool apic_narrow(const struct cell *c, bool logical, u32 *dest)
 static u32 sent_dest, sent_data, num_sent;
 static bool sent_logical;
 
+bool iommu_root_message(u32 address, u32 data, struct iommu_target *ret_target)
+{
+	assert_int_equal(data, 0);
+	*ret_target = (struct iommu_target){ 9, false, 0x77 };
+	return address == 0xfee00138;
+}
+
 void apic_send_message(const struct cell *c, u32 dest, bool logical, u32 data)
 {
 	(void)c;
@@ -169,6 +176,11 @@ static void test_messages_of_virtual_devices(void **state)
 	arch_msi_send(&cell, 0xfee0a000, 0, 0x241);
 	arch_msi_send(&root_cell, 0xfee00118, 0, 0);
 	assert_int_equal(num_sent, 2);
+	arch_msi_send(&cell, 0xfee00138, 0, 0);
+	assert_int_equal(num_sent, 2);
+	arch_msi_send(&root_cell, 0xfee00138, 0, 0); /* in the remappable format, of which an IOMMU knows */
+	assert_int_equal(num_sent, 3);
+	assert_true(sent_dest == 9 && !sent_logical && sent_data == 0x77);
 }
 
 int main(void)

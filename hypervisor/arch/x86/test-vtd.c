@@ -950,6 +950,28 @@ static void test_narrowed(void **state)
 	assert_int_equal(used_entry(0, 3)->low, irte(0x0c) | LOGICAL);
 }
 
+static void test_messages_of_virtual_devices(void **state)
+{
+	struct iommu_target t;
+
+	(void)state;
+	*linux_entry(7) = (struct vtd_pair){ irte(0x0f) | LOGICAL | 1 << MODE_SHIFT, CHECK_SOURCE };
+	*linux_entry(9) = (struct vtd_pair){ irte(APIC_ID_OF(1)), CHECK_SOURCE };
+	take_over();
+	make_cell();
+	assert_true(vtd_driver.root_message(0xfee00018 | 5 << 5, 2, &t));
+	assert_int_equal(t.dest, 0x03);
+	assert_true(t.logical);
+	assert_int_equal(t.data, VECTOR | 0x100);
+	assert_true(vtd_driver.root_message(0xfee00010 | 9 << 5, 2, &t));
+	assert_int_equal(t.dest, APIC_ID_OF(1));
+	assert_int_equal(t.data, VECTOR);
+	assert_false(t.logical || vtd_driver.root_message(0xfee00010 | 8 << 5, 0, &t));
+	assert_false(vtd_driver.root_message(0xfee00014 | 9 << 5, 0, &t)); /* 15th bit */
+	vtd_driver.remap_msi(&cell, &blob.devices[2], 0, 1, &(struct msi_message){ 0xfee06000, 0, 0x55 });
+	assert_false(vtd_driver.root_message(vtd_ir_address(cell.arch.first_interrupt + 8), 0, &t));
+}
+
 static void test_table_out_of_roots_memory(void **state)
 {
 	(void)state;
@@ -1099,6 +1121,7 @@ int main(void)
 		cmocka_unit_test(test_forbidden_orders),
 		cmocka_unit_test_setup(test_random_orders, boot_queue),
 		cmocka_unit_test_setup(test_narrowed, boot_remapping),
+		cmocka_unit_test_setup(test_messages_of_virtual_devices, boot_remapping),
 		cmocka_unit_test_setup(test_table_out_of_roots_memory, boot_remapping),
 		cmocka_unit_test_setup(test_messages, boot_remapping),
 		cmocka_unit_test_setup(test_pins, boot_remapping),

@@ -60,6 +60,7 @@
 #define MESSAGE_SUBHANDLE 0x8 /* the data is added to the index */
 #define MESSAGE_REMAPPED 0x10
 #define MESSAGE_INDEX(index) (((index)&0x7fff) << 5 | ((index) >> 15 & 1) << 2)
+#define MESSAGE_INDEX_OF(address) (((address) >> 5 & 0x7fff) | ((address) >> 2 & 1) << 15)
 #define PIN_LOGICAL (1UL << 11)
 #define PIN_LEVEL (1UL << 15)
 #define PIN_MASKED (1UL << 16)
@@ -98,12 +99,17 @@ static u64 dest_bits(u32 dest)
 	return (u64)dest << (apic_x2apic() ? DEST_SHIFT : XAPIC_DEST_SHIFT);
 }
 
+static u32 dest_of(u64 low)
+{
+	return apic_x2apic() ? low >> DEST_SHIFT : low >> XAPIC_DEST_SHIFT & 0xff;
+}
+
 /* What root wants, without CPUs that are not root's; nothing is left of what could reach none, or is of another kind.
  */
 static struct vtd_pair narrowed(struct vtd_pair e)
 {
 	const struct vtd_pair none = { QUIET, 0 };
-	u32 dest = apic_x2apic() ? e.low >> DEST_SHIFT : e.low >> XAPIC_DEST_SHIFT & 0xff;
+	u32 dest = dest_of(e.low);
 
 	if (!(e.low & PRESENT) || e.low & POSTED || MODE(e.low) > MODE_LOWEST ||
 	    !apic_narrow(&root_cell, e.low & LOGICAL, &dest))
@@ -143,6 +149,18 @@ void vtd_ir_update(void)
 		update(u, 0, num_entries);
 		spin_unlock(&u->lock);
 	}
+}
+
+/* Virtual devices are below no unit, so below the one for all others: the last (8.3). */
+bool vtd_ir_root_message(u32 address, u32 data, struct iommu_target *ret_target)
+{
+	struct vtd_unit *u = &vtd_units[vtd_num_units - 1];
+	u32 index = MESSAGE_INDEX_OF(address) + (address & MESSAGE_SUBHANDLE ? data & 0xffff : 0);
+	u64 low = u->remap && index < num_entries ? READ_ONCE(u->remap[index].low) : 0;
+
+	*ret_target =
+		(struct iommu_target){ dest_of(low), low & LOGICAL, (low >> VECTOR_SHIFT & 0xff) | MODE(low) << 8 };
+	return low & PRESENT && !(low & OURS);
 }
 
 /* --- root's view of a unit --- */

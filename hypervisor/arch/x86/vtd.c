@@ -517,6 +517,7 @@ const struct iommu_driver vtd_driver = {
 	.attach = attach,
 	.flush = flush,
 	.report_faults = report_faults,
+	.root_message = vtd_ir_root_message,
 	.remap_msi = vtd_ir_msi,
 	.remap_pin = vtd_ir_pin,
 };

@@ -7,6 +7,7 @@
 #include <hv/lock.h>
 #include <hv/pci.h>
 #include "asm.h"
+#include "iommu.h"
 
 /* Registers (Intel VT-d 11.4 "Register Descriptions"). */
 #define VTD_GSTS 0x1c
@@ -92,6 +93,7 @@ void vtd_ir_reset_cell(const struct cell *cell);
 void vtd_ir_update(void);
 void vtd_ir_msi(const struct cell *cell, const struct cell_pci_device *device, u32 index, u32 count,
 		struct msi_message *m);
+bool vtd_ir_root_message(u32 address, u32 data, struct iommu_target *ret_target);
 u64 vtd_ir_pin(const struct cell *cell, paddr_t chip, u32 pin, u64 entry);
 
 #endif

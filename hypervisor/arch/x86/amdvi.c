@@ -533,13 +533,15 @@ static void save(struct unit *u)
 		u->saved_msi[i] = arch_pci_read(u->config->amd.bdf, u->config->amd.msi_cap + 4 * i, 4);
 }
 
+/* A device table at 0 is none, but QEMU 7.2 looks there for the interrupts of a unit that is off: it keeps ours. */
 static void disable_unit(struct unit *u)
 {
 	reg_write(u, REG_CONTROL, u->saved_control & ~CONTROL_OURS);
 	for (u32 i = 0; i < PATIENCE_REGISTER && reg_read(u, REG_STATUS) & STATUS_RUNS; i++)
 		cpu_relax();
 	for (unsigned int i = 0; i < ARRAY_SIZE(saved_registers); i++)
-		reg_write(u, saved_registers[i], u->saved[i]);
+		if (u->saved[i] || saved_registers[i] != REG_DEVICE_TABLE)
+			reg_write(u, saved_registers[i], u->saved[i]);
 	reg_write(u, REG_STATUS, STATUS_OVERFLOW | STATUS_INTERRUPTS);
 	reg_write(u, REG_CONTROL, u->saved_control);
 	write_msi(u, u->saved_msi);

@@ -358,6 +358,7 @@ bool apic_guest_write(struct pcpu *cpu, u32 reg, u64 value, bool msr, struct vio
 		ok = lvt_allowed(reg, value);
 		break;
 	default:
+		ok = (reg & ~3U) != APIC_LVT_EXTENDED || lvt_allowed(reg, value);
 		break;
 	}
 	if (ok)

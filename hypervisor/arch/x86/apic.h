@@ -31,6 +31,7 @@
 #define APIC_TIMER_CURRENT 0x39
 #define APIC_TIMER_DIVIDE 0x3e
 #define APIC_SELF_IPI 0x3f
+#define APIC_LVT_EXTENDED 0x50 /**< to 0x53, of AMD: APM vol.2 16.3.2, Extended Interrupt [3:0] LVT */
 
 /** apic_init() - find the mode, map the registers; first CPU. 0, -EIO, -ENOMEM */
 int apic_init(void);

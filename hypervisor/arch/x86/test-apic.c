@@ -473,6 +473,11 @@ static void test_registers(void **state)
 			assert_true(write_page(reg, LVT_MASKED | mode << 8));
 		}
 	}
+	for (u32 reg = APIC_LVT_EXTENDED; reg < APIC_LVT_EXTENDED + 4; reg++) {
+		assert_true(write_page(reg, ICR_MODE_NMI << 8));
+		assert_true(write_page(reg, LVT_MASKED | 0x200));
+		assert_false(write_page(reg, 0x200)); /* SMI */
+	}
 	/* No delivery mode is defined for these: an APIC that reads one there must not get any. */
 	for (u32 mode = 0; mode < 8; mode++) {
 		assert_int_equal(write_page(APIC_LVT_TIMER, 0x20000 | mode << 8 | 0x31), mode == ICR_MODE_FIXED);

@@ -53,8 +53,18 @@ static bool is_first(const struct cell *cell, const struct cell_pci_device *devi
 	return false;
 }
 
-/* Asked for before there are functions. */
+/* Asked for before there are functions. Virtual devices alone leave root its physical ones. */
 bool pci_is_moderated(void)
+{
+	const struct cell_pci_device *d;
+
+	for_each_device (d, root_cell.config)
+		if (is_physical(d))
+			return true;
+	return false;
+}
+
+bool pci_is_trapped(void)
 {
 	const struct cell_pci_device *d;
 
@@ -71,7 +81,6 @@ const struct cell *pci_owner(u16 bdf)
 	return f ? f->owner : &root_cell;
 }
 
-/* Virtual devices alone leave root its physical ones. */
 static bool is_direct(const struct cell *cell)
 {
 	return cell == &root_cell && !num_functions && !system_config->pci_is_virtual;
@@ -370,7 +379,7 @@ int pci_init(void)
 		err = ivshmem_init(&root_cell);
 	if (!err)
 		ivshmem_attach(&root_cell);
-	return err || !pci_is_moderated() ? err : trap_config(&root_cell);
+	return err || !pci_is_trapped() ? err : trap_config(&root_cell);
 }
 
 static int check_owner(const struct cell *cell, const struct cell_pci_device *d)

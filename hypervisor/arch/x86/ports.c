@@ -91,7 +91,7 @@ int ports_init(struct cell *cell)
 		trap_ports(bitmap, PORT_KBD, 1, true);
 		trap_ports(bitmap, PORT_POST, 1, true);
 		trap_ports(bitmap, PORT_PCI_ADDRESS, 8, true);
-	} else if (pci_is_moderated()) {
+	} else if (pci_is_trapped()) {
 		trap_ports(bitmap, PORT_PCI_ADDRESS, 1, true);
 		trap_ports(bitmap, PORT_PCI_DATA, 4, true);
 	}

@@ -71,7 +71,7 @@ static void port_write(u16 port, u8 size, u32 value)
 	written = value & ((1U << size * 8) - 1);
 }
 
-bool pci_is_moderated(void)
+bool pci_is_trapped(void)
 {
 	return root_blob.header.num_pci_devices;
 }

@@ -29,8 +29,10 @@ void pci_give(const struct cell *cell);
 /** pci_reset() - no function of the cell interrupts or accesses memory any more (abi 4.9); its CPUs suspended */
 void pci_reset(const struct cell *cell);
 
-/** pci_is_moderated() - root's own accesses to configuration space are trapped; from its configuration's check on */
+/** pci_is_moderated() - root has those functions only that it lists; from its configuration's check on */
 bool pci_is_moderated(void);
+/** pci_is_trapped() - so are its own accesses to configuration space, by which it also finds virtual devices */
+bool pci_is_trapped(void);
 
 /** pci_owner() - the cell that has a function; root, if nobody has; Context: a root CPU */
 const struct cell *pci_owner(u16 bdf);

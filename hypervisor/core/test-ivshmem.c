@@ -850,6 +850,26 @@ static void test_two_links_of_a_cell(void **state)
 	fake_state_check(&before);
 }
 
+/* Links go in another order than they came. */
+static void test_links_of_two_cells(void **state)
+{
+	struct wanted one = usual(ONE), two = usual(TWO);
+	struct fake_state before;
+
+	(void)state;
+	boot();
+	fake_state_read(&before);
+	one.device.bdf = OTHER_LINK;
+	two.device.bdf = OTHER_LINK + 1;
+	assert_int_equal(create_as(&one, ONE), 0);
+	assert_int_equal(create_as(&two, TWO), 0);
+	destroy(ONE);
+	assert_int_equal(pci_read(cell_find(TWO), OTHER_LINK + 1, 0, 4), 0x4106110a);
+	destroy(TWO);
+	fake_state_check(&before);
+	assert_int_equal(config(ROOT, 0), 0x4106110a);
+}
+
 /* --- what is refused --- */
 
 static void test_refused(void **state)
@@ -1022,6 +1042,7 @@ int main(void)
 		FAKE_TEST(test_destroy),
 		FAKE_TEST(test_link_of_cells),
 		FAKE_TEST(test_two_links_of_a_cell),
+		FAKE_TEST(test_links_of_two_cells),
 		FAKE_TEST(test_refused),
 		FAKE_TEST(test_empty_sections),
 		FAKE_TEST(test_no_page_left),

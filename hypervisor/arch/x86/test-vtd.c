@@ -60,6 +60,7 @@ static struct unit {
 	u32 version, status, fault_status, fault_regs[4];
 	struct vtd_pair faults[NUM_FAULTS];
 	u32 contexts, tlbs, interrupts, waits; /* descriptors carried out */
+	u32 last;			       /* type of descriptor */
 	bool stuck;
 } units[UNITS];
 
@@ -124,7 +125,8 @@ static struct unit *unit_of(const volatile void *reg, u32 *ret_offset)
 
 static void execute(struct unit *u, struct vtd_pair d)
 {
-	switch (d.low & 0xf) {
+	u->last = d.low & 0xf;
+	switch (u->last) {
 	case 1:
 		assert_int_equal(d.low, 0x11);
 		u->contexts++;
@@ -176,6 +178,7 @@ static void command(struct unit *u, u32 value)
 		return;
 	case VTD_QUEUE:
 		assert_int_equal(u->head, u->tail);
+		assert_true(!u->last || u->last == 5); /* QEMU's */
 		u->head = 0;
 		assert_true(!(value & VTD_QUEUE) || !u->tail);
 		break;
@@ -616,6 +619,9 @@ static void test_on_and_off_with_remapping(void **state)
 		assert_int_equal(units[n].tail, 0x30);
 	}
 	assert_memory_equal(queue, physical(LINUX_QUEUE), PAGE_SIZE);
+	assert_int_equal(vtd_driver.enable(), 0);
+	vtd_driver.disable();
+	assert_int_equal(units[0].tail, 0x30);
 }
 
 static void test_dead_unit(void **state)

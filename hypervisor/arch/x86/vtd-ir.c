@@ -309,7 +309,10 @@ void vtd_ir_disable(struct vtd_unit *u)
 	set_table(u, u->linux_remap);
 }
 
-/* A queue starts at 0, Linux' goes on at its tail: fill the way with what harms nobody. */
+/*
+ * A queue starts at 0, Linux' goes on at its tail: fill the way with what harms nobody. It ends by a wait, or QEMU's
+ * unit would not let go of the queue when we come again.
+ */
 void vtd_ir_give(struct vtd_unit *u)
 {
 	paddr_t page = u->linux_queue & PAGE_MASK;
@@ -317,7 +320,7 @@ void vtd_ir_give(struct vtd_unit *u)
 
 	memory_read_root(page, saved, VTD_QUEUE_BYTES);
 	for (u32 at = 0; at < u->linux_tail; at += sizeof(*saved)) {
-		const struct vtd_pair harmless = { FLUSH_INTERRUPTS, 0 };
+		const struct vtd_pair harmless = { VTD_WAIT, arch_virt_to_phys(&u->done) };
 
 		memory_write_root(page + at, &harmless, sizeof(harmless));
 	}

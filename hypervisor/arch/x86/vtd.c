@@ -39,7 +39,6 @@
 /* Descriptors (6.5.2). */
 #define FLUSH_CONTEXTS (0x1UL | 1UL << 4)		   /* all */
 #define FLUSH_TLB (0x2UL | 1UL << 4 | 1UL << 6 | 1UL << 7) /* all, behind reads and writes under way */
-#define WAIT (0x5UL | 1UL << 5 | 1UL << 32)		   /* writes 1 */
 
 #define ENTRY_PRESENT (1UL << 0)
 #define ENTRY_QUIET (1UL << 1) /* context entry: faults are not recorded, even if it is not present */
@@ -154,7 +153,7 @@ void vtd_submit(struct vtd_unit *u, u64 low, u64 high)
 {
 	WRITE_ONCE(u->done, 0);
 	put(u, low, high);
-	put(u, WAIT, arch_virt_to_phys(&u->done));
+	put(u, VTD_WAIT, arch_virt_to_phys(&u->done));
 	memory_barrier();
 	mmio_write32(u->regs + VTD_IQT, u->tail);
 	for (u32 i = 0; i < PATIENCE && !u->dead; i++) {

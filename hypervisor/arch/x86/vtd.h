@@ -21,7 +21,8 @@
 #define VTD_IQA 0x90
 #define VTD_IRTA 0xb8
 
-#define VTD_QUEUE_BYTES 4096 /**< ours, and what Linux' must have */
+#define VTD_QUEUE_BYTES 4096			/**< ours, and what Linux' must have */
+#define VTD_WAIT (0x5UL | 1UL << 5 | 1UL << 32) /**< descriptor: write 1 (6.5.2.8) */
 #define VTD_FAULT_REGS 4
 
 /* Commands; the unit shows the same bit once it has carried them out (11.4.4.1, 11.4.4.2). */

@@ -93,5 +93,5 @@ int svm_take(void)
 	if (cpumask_equal(&owners, cpu_online_mask))
 		return 0;
 	svm_give();
-	return refuse(-EBUSY, "AMD-V is in use (EFER.SVME): is a KVM guest running?");
+	return refuse(-EBUSY, "AMD-V is in use (EFER.SVME): is a KVM guest running, or kvm.enable_virt_at_load on?");
 }

@@ -6,14 +6,17 @@ the suite cannot be reached, Unreachable says so, and who wanted it has to go wi
 """
 import os
 import re
+import shutil
 from pathlib import Path
 
-from build import BuildError, locked, progress, tool
-from image import CACHE, apt_sources, digest, made_anew
+from build import BUILD, ROOT, BuildError, locked, progress, tool
+from image import (CACHE, MODULES, Image, apt_sources, digest, digest_tree, keep_kernel, made_anew, make_initramfs,
+                   make_project)
 
 STABLE = 'bookworm'
 SUITE = f'{STABLE}-backports'
 EMULATOR = 'qemu-system-x86 qemu-system-common qemu-system-data seabios'.split()
+KERNEL = ['linux-image-amd64', 'linux-headers-amd64']
 LIBRARIES = 'usr/lib/x86_64-linux-gnu'
 
 
@@ -76,3 +79,51 @@ def emulator():
     data = [word for folder in ['qemu', 'seabios'] for word in ('-L', str(tree / 'usr/share' / folder))]
     return ([str(tree / 'usr/bin/qemu-system-x86_64'), *data],
             os.environ | {'LD_LIBRARY_PATH': str(libraries), 'QEMU_MODULE_DIR': str(libraries / 'qemu')})
+
+
+def make_kernel():
+    """build/vm/backports_kernel-*: as image.make_kernel(), and the headers under usr."""
+    kernel = CACHE / f'backports_kernel-{digest(KERNEL, SUITE, MODULES)}'
+    if kernel.exists():
+        return kernel
+    progress(f'fetching kernel of {SUITE}')
+    with made_anew(kernel) as new:
+        whole = new / 'whole'
+        whole.mkdir(parents=True)
+        fetch(KERNEL, whole)
+        release = next((whole / 'lib/modules').iterdir()).name
+        keep_kernel(whole, release, new)
+        for part in ['src', 'lib/' + next((whole / 'usr/lib').glob('linux-kbuild-*')).name]:
+            (new / 'usr' / part).parent.mkdir(parents=True, exist_ok=True)
+            (whole / 'usr' / part).rename(new / 'usr' / part)
+        makefile = new / f'usr/src/linux-headers-{release}/Makefile'
+        makefile.write_text(makefile.read_text().replace('/usr/src', str(kernel / 'usr/src')))
+        shutil.rmtree(whole)
+    return kernel
+
+
+def make_module(kernel, release):
+    """jailhouse.ko for that kernel."""
+    folder = BUILD / 'backports'
+    module, stamp = folder / 'jailhouse.ko', folder / 'digest'
+    content = digest(kernel, digest_tree(ROOT / 'kmod'), digest_tree(ROOT / 'hypervisor/abi'))
+    if not stamp.exists() or stamp.read_text() != content:
+        progress('building the module for it')
+        folder.mkdir(parents=True, exist_ok=True)
+        tool('sh', ROOT / 'kmod/build.sh', kernel / f'usr/src/linux-headers-{release}', ROOT, 'kmod', folder / 'kmod',
+             module)
+        stamp.write_text(content)
+    return module
+
+
+class BackportsImage(Image):
+    """The same Debian with the suite's kernel, and our module compiled for that."""
+
+    def __init__(self, build, compile_first=True):
+        super().__init__(build, compile_first)
+        with locked('vm'):
+            kernel = make_kernel()
+            release = next((kernel / 'lib/modules').iterdir()).name
+            self.vmlinux = kernel / 'vmlinux'
+            self.initramfs = make_initramfs(kernel, release, 'backports_initramfs')
+            self.project = make_project(build, kernel, release, make_module(kernel, release), 'backports_project')

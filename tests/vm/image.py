@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import struct
+import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -98,13 +99,16 @@ def extract_vmlinux(bzimage):
     setup_sectors = bzimage[0x1f1]
     offset, length = struct.unpack_from('<II', bzimage, 0x248)
     payload = bzimage[(setup_sectors + 1) * 512 + offset:][:length]
-    if not payload.startswith(b'\xfd7zXZ\0'):
-        raise BuildError('the kernel image is not compressed with xz')
-    return lzma.LZMADecompressor().decompress(payload)
+    if payload.startswith(b'\xfd7zXZ\0'):
+        return lzma.LZMADecompressor().decompress(payload)
+    if payload.startswith(b'\x28\xb5\x2f\xfd'):
+        return subprocess.run(['zstd', '-dcq'], input=payload[:-4], stdout=subprocess.PIPE, check=True).stdout
+    raise BuildError('the kernel image is compressed with neither xz nor zstd')
 
 
 def module_closure(tree, release, names):
     """Files of the named modules and of all that they depend on, dependencies first."""
+    builtin = {module_name(line) for line in (tree / release / 'modules.builtin').read_text().splitlines()}
     needs = {}
     for line in (tree / release / 'modules.dep').read_text().splitlines():
         file, _, rest = line.partition(':')
@@ -118,8 +122,32 @@ def module_closure(tree, release, names):
             files.append(file)
 
     for name in names:
-        add(next(file for file in needs if Path(file).stem == name))
+        if name not in builtin:
+            add(next(file for file in needs if module_name(file) == name))
     return files
+
+
+def module_name(file):
+    return Path(file).name.partition('.')[0]
+
+
+def copy_module(source, target):
+    """Copy a file of a kernel, as it is loaded where it is a module."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.suffix == '.xz':
+        target.with_suffix('').write_bytes(lzma.decompress(source.read_bytes()))
+    else:
+        shutil.copy2(source, target)
+
+
+def keep_kernel(whole, release, new):
+    """Of an unpacked kernel package, what a machine needs."""
+    (new / 'vmlinux').write_bytes(extract_vmlinux((whole / f'boot/vmlinuz-{release}').read_bytes()))
+    tool('depmod', '-b', whole, release)
+    modules = whole / 'lib/modules' / release
+    for file in module_closure(modules.parent, release, MODULES) + MODULE_LISTS:
+        copy_module(modules / file, new / 'lib/modules' / release / file)
+    tool('depmod', '-b', new, release)
 
 
 def make_kernel(release):
@@ -135,21 +163,14 @@ def make_kernel(release):
         deb = next(new.glob('*.deb'))
         tool('dpkg-deb', '-x', deb, whole)
         deb.unlink()
-        (new / 'vmlinux').write_bytes(extract_vmlinux((whole / f'boot/vmlinuz-{release}').read_bytes()))
-        tool('depmod', '-b', whole, release)
-        modules = whole / 'lib/modules'
-        for file in module_closure(modules, release, MODULES) + MODULE_LISTS:
-            target = new / 'lib/modules' / release / file
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(modules / release / file, target)
-        tool('depmod', '-b', new, release)
+        keep_kernel(whole, release, new)
         shutil.rmtree(whole)
     return kernel
 
 
-def make_initramfs(kernel, release):
+def make_initramfs(kernel, release, name='initramfs'):
     init = HERE / 'init'
-    initramfs = CACHE / f'initramfs-{digest(kernel.name, INITRAMFS_MODULES, init.read_text())}.cpio'
+    initramfs = CACHE / f'{name}-{digest(kernel.name, INITRAMFS_MODULES, init.read_text())}.cpio'
     if initramfs.exists():
         return initramfs
     tree = CACHE / 'initramfs'
@@ -215,8 +236,8 @@ def make_program(name):
     return program
 
 
-def index_modules(tree, kernel, release):
-    """Write modules.dep and its kin for the modules of both layers, and leave only the project's modules here."""
+def index_modules(tree, kernel, release, stacked=True):
+    """Write modules.dep and its kin for the modules of both layers; if they are stacked, only the project's stay here."""
     folder = tree / 'usr/lib/modules' / release
     folder.mkdir(parents=True, exist_ok=True)
     stock = kernel / 'lib/modules' / release
@@ -224,7 +245,7 @@ def index_modules(tree, kernel, release):
     (tree / 'lib').symlink_to('usr/lib')
     tool('depmod', '-b', tree, release)
     (tree / 'lib').unlink()
-    for file in stock.rglob('*.ko'):
+    for file in stock.rglob('*.ko') if stacked else []:
         (folder / file.relative_to(stock)).unlink()
 
 
@@ -236,15 +257,18 @@ def move_into_usr(tree):
             shutil.rmtree(tree / name)
 
 
-def make_project(build, kernel, release):
-    project, stamp = CACHE / 'project.squashfs', CACHE / 'project.digest'
+def make_project(build, kernel, release, module=None, name='project'):
+    """The project's layer; with a module for another kernel than that of the Debian layer, and that kernel's."""
+    project, stamp = CACHE / f'{name}.squashfs', CACHE / f'{name}.digest'
     tree = CACHE / 'project'
     remove(tree)
     tree.mkdir()
     if (build / 'build.ninja').exists():
         tool('meson', 'install', '--no-rebuild', '--quiet', '-C', build, env=os.environ | {'DESTDIR': str(tree)})
     move_into_usr(tree)
-    index_modules(tree, kernel, release)
+    if module:
+        copy_module(module, tree / 'usr/lib/modules' / release / 'updates' / module.name)
+    index_modules(tree, kernel, release, stacked=not module)
     shutil.copytree(HERE / 'guest', tree, symlinks=True, dirs_exist_ok=True)
     (tree / 'usr/libexec').mkdir(exist_ok=True)
     for name in PROGRAMS:

@@ -49,6 +49,7 @@ def add_machine_options(parser):
     add('--append', metavar='ARGS', default='', help='more arguments for the kernel')
     add('--device', metavar='DEVICE', action='append', default=[], help='one more device, as QEMU names it')
     add('--qemu', metavar='BIN', default='qemu-system-x86_64', help='emulator (%(default)s)')
+    add('--kernel', choices=['stable', 'backports'], default='stable', help='whose kernel of Debian (%(default)s)')
     add('--gdb', metavar='SOCKET', help='a debugger may connect there to the emulator')
     add('--x2apic', action='store_true',
         help=f'x2APIC and Intel interrupt remapping, by the emulator of {backports.SUITE}')

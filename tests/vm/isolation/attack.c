@@ -5,9 +5,8 @@
  *	attack BLOB IMAGE FAULTS
  *
  * The cell is created from a configuration blob, by the module's own interface, because a restart by celld would cost
- * ten times as much. It begins when its input ends. What parked CPUs is also written to the file FAULTS, a line each:
- *"CAUSE ADDRESS". An attack that the inmate does not announce counts as failed, as does a violation that it did not
- *announce.
+ * ten times as much. What parked CPUs is also written to the file FAULTS, a line each: "CAUSE ADDRESS". An attack that
+ * the inmate does not announce counts as failed, as does a violation that it did not announce.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -199,7 +198,6 @@ int main(int argc, char **argv)
 	r.faults = fopen(argv[3], "we");
 	check(r.faults ? 0 : -errno, argv[3]);
 	r.cell = inmate_cell_new(argv[1], argv[2], take_line, &r);
-	(void)getchar(); /* others may want to hear of the cell first */
 	run_all(&r);
 	inmate_cell_destroy(r.cell);
 	fclose(r.faults);

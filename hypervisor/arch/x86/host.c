@@ -253,8 +253,8 @@ void exception_panic(u64 vector, u64 error, u64 rip, u64 rsp)
 }
 
 /* The guard of the compiler's stack protector. */
-u64 __stack_chk_guard;
-__attribute__((noreturn)) void __stack_chk_fail(void);
+__attribute__((used)) u64 __stack_chk_guard;
+__attribute__((noreturn, used)) void __stack_chk_fail(void);
 
 void __stack_chk_fail(void)
 {

@@ -185,7 +185,6 @@ void apic_eoi(void)
 static void drain(void)
 {
 	reg_write(APIC_TPR, 0);
-	host_expect_interrupts(true);
 	for (unsigned int round = 0; round < 256; round++) {
 		u32 pending = 0, serving = 0;
 
@@ -193,14 +192,16 @@ static void drain(void)
 			pending |= reg_read(APIC_IRR + i);
 			serving |= reg_read(APIC_ISR + i);
 		}
-		if (serving)
+		if (serving) {
 			apic_eoi();
-		else if (pending)
+		} else if (pending) {
+			host_expect_interrupts(true);
 			vendor_take_interrupts();
-		else
+			host_expect_interrupts(false);
+		} else {
 			break;
+		}
 	}
-	host_expect_interrupts(false);
 }
 
 void apic_clear(void)

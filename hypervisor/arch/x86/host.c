@@ -36,8 +36,11 @@ struct gate {
 	u32 offset_high, reserved;
 } __attribute__((packed));
 
-/* Any vector from 16 on may be an interrupt, but the first few of them also are exceptions. */
-#define FIRST_INTERRUPT 16
+/*
+ * Any vector may be an interrupt, but the first few also are exceptions. (A real APIC refuses those below 16, QEMU's
+ * does not.)
+ */
+#define VECTOR_NMI 2
 #define FIRST_FREE 32
 
 static struct gate idt[256], drain_idt[256];
@@ -143,8 +146,9 @@ int host_init(void)
 		};
 	}
 	memcpy(drain_idt, idt, sizeof(idt));
-	for (unsigned int vector = FIRST_INTERRUPT; vector < FIRST_FREE; vector++)
-		drain_idt[vector] = idt[FIRST_FREE];
+	for (unsigned int vector = 0; vector < FIRST_FREE; vector++)
+		if (vector != VECTOR_NMI)
+			drain_idt[vector] = idt[FIRST_FREE];
 	return err;
 }
 

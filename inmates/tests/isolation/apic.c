@@ -107,6 +107,16 @@ static u64 jump(const struct attack *a)
 	return attack_call(attack_map(a->at), 0, 0);
 }
 
+/* An interrupt of vector @value is pending when the CPU is parked: the hypervisor has to get rid of it. */
+static u64 leave_pending(const struct attack *a)
+{
+	apic_write_icr(TO(apic_id()) | ASSERT | a->value);
+	outb((u16)a->at, 0);
+	return 0;
+}
+
+#define PENDING(vector) PARK("a violation with an interrupt pending: " #vector, leave_pending, 0x70, vector, "pio")
+
 #define NOTHING(what, value) GO_ON(what, icr, 0, value, 0)
 #define EACH(what, value)                                                                                        \
 	NOTHING(what " to the first CPU", TO(0) | (value)), NOTHING(what " to the second CPU", TO(1) | (value)), \
@@ -155,6 +165,17 @@ static const struct attack rows[] = {
 	PARK_AT("an NMI to all by the page", icr_by_page, 0, ALL | ASSERT | NMI, "apic", 0x30),
 	PARK_AT("an SMI by the page", icr_by_page, 0, TO(0) | ASSERT | SMI, "apic", 0x30),
 
+	PENDING(1),
+	PENDING(3),
+	PENDING(8),
+	PENDING(12),
+	PENDING(13),
+	PENDING(14),
+	PENDING(16),
+	PENDING(17),
+	PENDING(18),
+	PENDING(30),
+	PENDING(255),
 	PARK("an SMI by the timer", by_msr, 0x32, SMI, "apic"),
 	PARK("an SMI by the performance counters", by_msr, 0x34, SMI, "apic"),
 	PARK("an SMI by LINT0", by_msr, 0x35, SMI, "apic"),

@@ -28,6 +28,7 @@
 #define PAGES_FILE "/sys/devices/jailhouse/mem_pool_used"
 #define BLOB_BYTES 0x12000
 #define MAX_BLOBS 8
+#define MAX_IMAGES 3
 #define RESERVED_START 0x3a600000UL
 #define RESERVED_BYTES 0x4c00000UL
 #define DEVICES_START 0x60000000UL
@@ -73,7 +74,7 @@ static uint64_t any_value(void)
 	}
 }
 
-static void die(const char *what)
+__attribute__((noreturn)) static void die(const char *what)
 {
 	printf("Bail out! %s: %s\n", what, strerror(errno));
 	exit(1);
@@ -201,19 +202,18 @@ static void name_cell(struct jailhouse_cell_id *id)
 static void load(void)
 {
 	static unsigned char source[0x4000];
-	struct {
-		struct jailhouse_cell_load load;
-		struct jailhouse_image image[3];
-	} arg = { .load.num_preload_images = (uint32_t)below(4) };
+	static uint64_t arg[(sizeof(struct jailhouse_cell_load) + MAX_IMAGES * sizeof(struct jailhouse_image)) / 8];
+	struct jailhouse_cell_load *request = (void *)arg;
 
-	name_cell(&arg.load.cell_id);
-	for (int i = 0; i < 3; i++)
-		arg.image[i] = (struct jailhouse_image){
+	request->num_preload_images = (uint32_t)below(MAX_IMAGES + 1);
+	name_cell(&request->cell_id);
+	for (int i = 0; i < MAX_IMAGES; i++)
+		request->image[i] = (struct jailhouse_image){
 			.source_address = below(8) ? (uintptr_t)source : any_value(),
 			.size = below(2) ? below(sizeof(source)) : any_value(),
 			.target_address = below(2) ? below(0x200000) : any_value(),
 		};
-	ioctl(device, JAILHOUSE_CELL_LOAD, &arg);
+	ioctl(device, JAILHOUSE_CELL_LOAD, request);
 }
 
 /* A cell of a changed blob is used a little, then destroyed. */

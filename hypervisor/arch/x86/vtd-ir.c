@@ -271,6 +271,8 @@ int vtd_ir_check(struct vtd_unit *u)
 		return refuse(-EIO, "VT-d unit at 0x%llx: Linux does not remap interrupts as at the first", base);
 	if (!remaps && apic_x2apic())
 		return refuse(-EIO, "VT-d unit at 0x%llx: x2APIC without interrupt remapping", base);
+	if (remaps && status & VTD_COMPATIBLE)
+		return refuse(-EIO, "VT-d unit at 0x%llx: Linux lets interrupts pass that are not remapped", base);
 	if (remaps && mmio_read64(u->regs + VTD_IQA) & IQA_KIND)
 		return refuse(-EIO, "VT-d unit at 0x%llx: Linux' queue is no page of 128-bit descriptors", base);
 	err = remaps ? make_table(u) : 0;

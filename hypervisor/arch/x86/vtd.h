@@ -32,6 +32,7 @@
 #define VTD_QUEUE (1U << 26)
 #define VTD_REMAP_INTERRUPTS (1U << 25)
 #define VTD_REMAP_TABLE (1U << 24)
+#define VTD_COMPATIBLE (1U << 23) /**< interrupts that are not to be remapped pass */
 #define VTD_ONE_SHOT (1U << 30 | 1U << 29 | VTD_WRITE_BUFFER | VTD_REMAP_TABLE)
 
 /** struct vtd_pair - an entry of the root and context tables, of the remapping table, or a descriptor of a queue */

@@ -87,6 +87,18 @@ static int vpci_assign(struct pci_dev *dev, int bar, const struct cell_config *c
 	return pci_write_config_dword(dev, PCI_BASE_ADDRESS_0 + 4 * bar, res->start);
 }
 
+/*
+ * Firmware does not know the device, so that it may be below no unit that remaps interrupts, and then Linux lets it
+ * have none. It interrupts as its neighbours on the bus do.
+ */
+static void vpci_share_msi_domain(struct pci_dev *dev)
+{
+	struct pci_dev *other;
+
+	list_for_each_entry(other, &dev->bus->devices, bus_list) if (!dev_get_msi_domain(&dev->dev))
+		dev_set_msi_domain(&dev->dev, dev_get_msi_domain(&other->dev));
+}
+
 static int vpci_add_one(const struct cell_pci_device *d, const struct cell_config *config)
 {
 	struct pci_bus *bus = pci_find_bus(d->domain, PCI_BUS_NUM(d->bdf));
@@ -97,6 +109,7 @@ static int vpci_add_one(const struct cell_pci_device *d, const struct cell_confi
 		return refuse(-ENODEV, "ivshmem device " ADDRESS " does not appear", ADDRESS_OF(d));
 	for (bar = 0; !err && bar < PCI_STD_NUM_BARS; bar++)
 		err = vpci_assign(dev, bar, config);
+	vpci_share_msi_domain(dev);
 	if (err)
 		pci_stop_and_remove_bus_device(dev);
 	else

@@ -119,14 +119,17 @@ journal_of() {
 	journalctl --no-pager --quiet --boot --output=cat --unit="$1"
 }
 
-# The end of the journal at this moment, for said_of.
+# The end of the journal at this moment, for said_of. An entry of our own is there, as journalctl wants one to start at: behind
+# a cursor whose entry does not match it leaves out the first that does.
 journal_cursor() {
+	echo "what follows is looked at" | systemd-cat --identifier=test
+	journalctl --sync
 	journalctl --boot --no-pager --quiet --lines=0 --show-cursor | sed -n 's/^-- cursor: //p'
 }
 
 # said_of CELL: what the journal has on it since $cursor, every field.
 said_of() {
-	journalctl --boot --no-pager --quiet --after-cursor="$cursor" --output=json CELL_NAME="$1"
+	journalctl --boot --no-pager --quiet --cursor="$cursor" --output=json CELL_NAME="$1"
 }
 
 # cell_key KEYS: type at the UART of the cell (COM3, which is wired to COM4).

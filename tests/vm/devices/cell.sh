@@ -77,13 +77,13 @@ judge() {
 }
 
 parked() {
-	journalctl --boot --no-pager --quiet --after-cursor="$cursor" --output=json CELL_NAME=devices |
+	said_of devices |
 		grep -F "\"CELL_FAULT_CAUSE\":\"$1\"" | grep -qF "\"CELL_FAULT_ADDRESS\":\"$2"
 }
 
 # violation NAME CAUSE ADDRESS DESCRIPTION
 violation() {
-	cursor=$(journalctl --boot --no-pager --quiet --lines=0 --show-cursor | sed -n 's/^-- cursor: //p')
+	cursor=$(journal_cursor)
 	define "violate=$1"
 	systemctl start cell@devices || journal_of cell@devices | tail -n 3 | diag
 	check "$4 parks the CPU: $2 $3" wait_for 60 parked "$2" "$3" || tail -c 600 /sys/devices/jailhouse/console | diag

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The test itself, for each make of IOMMU. Set before: UNIT, the unit as the configuration lists it; unit_registers(), which
-# prints what it was programmed to do; MUTE, why the emulated unit does not tell of what it blocks, or empty.
+# The test itself, for each make of IOMMU. Set before: UNIT, the unit as the configuration lists it; LIMIT, what else it
+# needs under "x86", or empty; unit_registers(), which prints what it was programmed to do; MUTE, why the emulated unit does
+# not tell of what it blocks, or empty.
 #
 # Two of QEMU's "edu" devices: one for a cell, and one that stays root's, which Linux programs by hand. Pages of root that
 # they may and may not reach are in memory that is reserved for cells.
@@ -80,8 +81,9 @@ listed() {
 	tr '\n' ' ' </run/celld/system.json | grep -oE "\{ \"type\": \"device\", \"address\": \"$1\"[^}]*\}"
 }
 
+# The journal has the cell's lines apart from the hypervisor's, which tells of faults in between.
 said() {
-	tr -d '\r' </sys/devices/jailhouse/console | sed '1,/^TAP/d'
+	journalctl --boot --no-pager --quiet --cursor="$cursor" --output=cat CELL_NAME=dma
 }
 
 ended() {
@@ -116,7 +118,7 @@ names() {
 
 mkdir -p /run/celld/cells
 perl /share/devices/root.pl </usr/lib/celld/system.json |
-	sed "s/  \"x86\": {/  \"iommu\": [$UNIT],\n&/" >/run/celld/system.json
+	sed "s/  \"x86\": {/  \"iommu\": [$UNIT],\n&$LIMIT/" >/run/celld/system.json
 define guard 2 0x3b000000 "" "],"
 bar=$(sed -n '1s/ .*//p' $EDU/resource)
 define dma 3 0x3a600000 "edu=0x80 root=$ROOT_PAGE hypervisor=$HYPERVISOR guard=$GUARD_PAGE" ",

@@ -101,8 +101,7 @@ struct kcell *kcell_take(const struct jailhouse_cell_id *id)
 
 	if (!hv.enabled)
 		return ERR_PTR(refuse(-EINVAL, "the hypervisor is not enabled"));
-	list_for_each_entry(kc, &hv.cells, link)
-	{
+	list_for_each_entry (kc, &hv.cells, link) {
 		if (id->id == JAILHOUSE_CELL_ID_UNUSED ? strncmp(kcell_name(kc), id->name, sizeof(id->name))
 						       : id->id != kcell_id(kc))
 			continue;
@@ -203,8 +202,7 @@ int kcell_destroy_all(u32 options)
 		/* The list may have changed: go by position, behind those that did not want to. */
 		n = 0;
 		victim = NULL;
-		list_for_each_entry(kc, &hv.cells, link)
-		{
+		list_for_each_entry (kc, &hv.cells, link) {
 			if (kc == hv.root || n++ < passed)
 				continue;
 			victim = kc;

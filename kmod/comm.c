@@ -27,8 +27,7 @@ static void comm_sample(struct work_struct *work)
 
 	mutex_lock(&cells_lock);
 	event_drain_locked();
-	list_for_each_entry(kc, &hv.cells, link)
-	{
+	list_for_each_entry (kc, &hv.cells, link) {
 		if (kc == hv.root)
 			continue;
 		again = true;
@@ -103,8 +102,7 @@ void comm_withdraw_locked(struct kcell *kc)
 	if (kc->console_last)
 		memcpy(kc->console_last, &hv.events->console, PAGE_SIZE);
 	/* Each node of the device in the file system has an inode, and thus a mapping, of its own. */
-	list_for_each_entry(o, &opened_files, link)
-	{
+	list_for_each_entry (o, &opened_files, link) {
 		unmap_mapping_range(o->file->f_mapping, offset, PAGE_SIZE, 1);
 		unmap_mapping_range(o->file->f_mapping, JAILHOUSE_MMAP_CONSOLE + offset, PAGE_SIZE, 1);
 	}
@@ -193,8 +191,7 @@ int comm_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EINVAL;
 
 	mutex_lock(&cells_lock);
-	list_for_each_entry(kc, &hv.cells, link)
-	{
+	list_for_each_entry (kc, &hv.cells, link) {
 		if (kcell_id(kc) != id || !kc->comm || (vma->vm_pgoff != id && !kc->console_pfn))
 			continue;
 		comm_set_vm_flags(vma);

@@ -79,12 +79,14 @@ static int create_number(struct kcell *kc)
 	u32 id = 0;
 	bool used;
 
-	list_for_each_entry(other, &hv.cells, link) if (!strcmp(kcell_name(other), kcell_name(kc))) return refuse(
-		-EEXIST, "cell %s exists", kcell_name(kc));
+	list_for_each_entry (other, &hv.cells, link)
+		if (!strcmp(kcell_name(other), kcell_name(kc)))
+			return refuse(-EEXIST, "cell %s exists", kcell_name(kc));
 	do {
 		used = false;
 		id++;
-		list_for_each_entry(other, &hv.cells, link) used |= kcell_id(other) == id;
+		list_for_each_entry (other, &hv.cells, link)
+			used |= kcell_id(other) == id;
 	} while (used);
 	kc->config->id = id;
 	return 0;

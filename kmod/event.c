@@ -62,8 +62,7 @@ static void event_handle(struct hv_event *e)
 	}
 	if (e->type >= ARRAY_SIZE(event_of_ring) || !event_of_ring[e->type])
 		return;
-	list_for_each_entry(kc, &hv.cells, link)
-	{
+	list_for_each_entry (kc, &hv.cells, link) {
 		if (kcell_id(kc) != e->cell)
 			continue;
 		if (e->type == HV_EVENT_CPU_PARKED || e->type == HV_EVENT_STARTED)

@@ -145,8 +145,7 @@ static int netlink_get_cell(struct sk_buff *msg, struct netlink_callback *cb)
 	mutex_lock(&cells_lock);
 	/* The position is an index, so any change of the list between two parts spoils the dump; events tell. */
 	cb->seq = (unsigned int)event_seq() + 1;
-	list_for_each_entry(kc, &hv.cells, link)
-	{
+	list_for_each_entry (kc, &hv.cells, link) {
 		if (n++ < cb->args[0])
 			continue;
 		err = netlink_put_cell(msg, cb, kc);

@@ -95,8 +95,9 @@ static void vpci_share_msi_domain(struct pci_dev *dev)
 {
 	struct pci_dev *other;
 
-	list_for_each_entry(other, &dev->bus->devices, bus_list) if (!dev_get_msi_domain(&dev->dev))
-		dev_set_msi_domain(&dev->dev, dev_get_msi_domain(&other->dev));
+	list_for_each_entry (other, &dev->bus->devices, bus_list)
+		if (!dev_get_msi_domain(&dev->dev))
+			dev_set_msi_domain(&dev->dev, dev_get_msi_domain(&other->dev));
 }
 
 static int vpci_add_one(const struct cell_pci_device *d, const struct cell_config *config)

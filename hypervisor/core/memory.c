@@ -257,7 +257,9 @@ int memory_map_regions(struct cell *cell)
 			return err;
 		if (!mem->size || mem_is_subpage(mem))
 			continue;
-		for_each_tables(pg, cell) if (!err) err = map_region(cell, pg, mem);
+		for_each_tables (pg, cell)
+			if (!err)
+				err = map_region(cell, pg, mem);
 		if (err)
 			return err;
 	}
@@ -269,8 +271,7 @@ int memory_hide(struct cell *cell, u64 start, u64 size)
 	struct paging *pg;
 	int err = 0;
 
-	for_each_tables(pg, cell)
-	{
+	for_each_tables (pg, cell) {
 		if (!err)
 			err = split(pg, start, size);
 		if (!err)
@@ -288,7 +289,9 @@ int memory_split_root(const struct cell *cell)
 	for_each_mem (mem, cell->config) {
 		if (!memory_changes_hands(mem))
 			continue;
-		for_each_tables(pg, &root_cell) if (!err) err = split(pg, first_page(mem), pages_size(mem));
+		for_each_tables (pg, &root_cell)
+			if (!err)
+				err = split(pg, first_page(mem), pages_size(mem));
 	}
 	return err ? refuse(err, "cell %s: no pages left to split root's page tables", cell->name) : 0;
 }
@@ -306,8 +309,9 @@ void memory_take(const struct cell *cell, bool loadable_only)
 	struct paging *pg;
 
 	for_each_mem (mem, cell->config)
-		for_each_tables(pg, &root_cell) if (selected(mem, loadable_only))
-			unmap(pg, first_page(mem), pages_size(mem));
+		for_each_tables (pg, &root_cell)
+			if (selected(mem, loadable_only))
+				unmap(pg, first_page(mem), pages_size(mem));
 }
 
 /* The part of a range that lies in a region of root's; size 0: none. */
@@ -368,7 +372,9 @@ void memory_give(const struct cell *cell, bool loadable_only)
 	struct paging *pg;
 
 	for_each_mem (mem, cell->config)
-		for_each_tables(pg, &root_cell) if (selected(mem, loadable_only)) give_region(pg, mem, cell);
+		for_each_tables (pg, &root_cell)
+			if (selected(mem, loadable_only))
+				give_region(pg, mem, cell);
 }
 
 /* Merge the leaves around a region that root's configuration maps by one of its regions, as at setup. */
@@ -391,7 +397,9 @@ void memory_merge_root(const struct cell *cell)
 
 	for_each_mem (mem, cell->config)
 		for_each_mem (root_mem, root_cell.config)
-			for_each_tables(pg, &root_cell) if (memory_changes_hands(mem)) merge_part(pg, mem, root_mem);
+			for_each_tables (pg, &root_cell)
+				if (memory_changes_hands(mem))
+					merge_part(pg, mem, root_mem);
 	/* Root has all pages of a loadable cell, whose borders may be gone now. Needs no more than was just freed. */
 	for_each_cell (other)
 		if (other != &root_cell && other != cell)

@@ -300,8 +300,7 @@ static void silence(u16 function)
 
 	device_table[function * DTE_WORDS + 1] |= DTE1_SILENT;
 	memory_barrier();
-	for_each_on(u)
-	{
+	for_each_on (u) {
 		command(u, COMMAND_FUNCTION | function, 0);
 		complete(u);
 	}
@@ -364,8 +363,7 @@ static bool report_faults(void)
 	bool found = false;
 	struct unit *u;
 
-	for_each_on(u)
-	{
+	for_each_on (u) {
 		if (!u->logs || !EVENT_CODE(READ_ONCE(u->log[u->head].words[0])))
 			continue;
 		spin_lock(&command_lock);
@@ -388,8 +386,7 @@ static void flush(const struct cell *cell)
 	struct unit *u;
 
 	spin_lock(&command_lock);
-	for_each_on(u)
-	{
+	for_each_on (u) {
 		forget_pages(u, DOMAIN(cell));
 		complete(u);
 		restart_log(u);
@@ -415,8 +412,7 @@ static void attach(const struct cell *cell, unsigned int unit, u16 function)
 	WRITE_ONCE(dte[0], entry[0]);
 	memory_barrier();
 	told[function] = 0;
-	for_each_on(u)
-	{
+	for_each_on (u) {
 		command(u, COMMAND_FUNCTION | function, 0);
 		forget_pages(u, before);
 		forget_pages(u, DOMAIN(cell));
@@ -501,8 +497,7 @@ static int init(void)
 	unsigned int i;
 	int err = init_table();
 
-	for_each_unit(i, config)
-	{
+	for_each_unit (i, config) {
 		units[i] = (struct unit){ .config = config, .index = i };
 		if (!err)
 			err = init_unit(&units[i]);
@@ -569,7 +564,8 @@ static void disable(void)
 {
 	struct unit *u;
 
-	for_each_on(u) disable_unit(u);
+	for_each_on (u)
+		disable_unit(u);
 }
 
 static int enable(void)

@@ -34,8 +34,7 @@ int iommu_choose(void)
 	const struct cell_iommu *unit;
 	unsigned int i;
 
-	for_each_unit(i, unit)
-	{
+	for_each_unit (i, unit) {
 		driver = find_driver(unit->type);
 		if (!driver)
 			return refuse(-EINVAL, "IOMMU %u at 0x%llx: unknown type %u", i, (unsigned long long)unit->base,
@@ -55,8 +54,7 @@ int iommu_init(void)
 	unsigned int i;
 	int err = 0;
 
-	for_each_unit(i, unit)
-	{
+	for_each_unit (i, unit) {
 		if (!err)
 			err = memory_hide(&root_cell, unit->base, PAGE_ALIGN((u64)unit->size));
 		if (err)
@@ -129,7 +127,9 @@ bool iommu_has(paddr_t start, u64 size)
 	const struct cell_iommu *unit;
 	unsigned int i;
 
-	for_each_unit(i, unit) if (ranges_overlap(start, size, unit->base, unit->size)) return true;
+	for_each_unit (i, unit)
+		if (ranges_overlap(start, size, unit->base, unit->size))
+			return true;
 	return false;
 }
 
@@ -138,7 +138,9 @@ bool arch_pci_reserved(u16 bdf)
 	const struct cell_iommu *unit;
 	unsigned int i;
 
-	for_each_unit(i, unit) if (unit->type == CELL_IOMMU_AMD && unit->amd.bdf == bdf) return true;
+	for_each_unit (i, unit)
+		if (unit->type == CELL_IOMMU_AMD && unit->amd.bdf == bdf)
+			return true;
 	return false;
 }
 

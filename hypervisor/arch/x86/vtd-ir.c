@@ -143,8 +143,7 @@ void vtd_ir_update(void)
 {
 	struct vtd_unit *u;
 
-	for_each_vtd(u)
-	{
+	for_each_vtd (u) {
 		spin_lock(&u->lock);
 		update(u, 0, num_entries);
 		spin_unlock(&u->lock);
@@ -380,7 +379,9 @@ static bool is_free(u32 index)
 {
 	const struct vtd_unit *u;
 
-	for_each_vtd(u) if (u->remap[index].low & (OURS | PRESENT)) return false;
+	for_each_vtd (u)
+		if (u->remap[index].low & (OURS | PRESENT))
+			return false;
 	return true;
 }
 
@@ -389,8 +390,7 @@ static void set_entries(u32 index, struct vtd_pair value)
 {
 	struct vtd_unit *u;
 
-	for_each_vtd(u)
-	{
+	for_each_vtd (u) {
 		spin_lock(&u->lock);
 		if (set_entry(u, index, value))
 			vtd_submit(u, FLUSH_INTERRUPTS, 0);

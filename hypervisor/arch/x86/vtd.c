@@ -232,7 +232,8 @@ static int choose_width(void)
 	u64 all = ~0UL;
 	struct vtd_unit *u;
 
-	for_each_vtd(u) all &= u->capabilities;
+	for_each_vtd (u)
+		all &= u->capabilities;
 	wide = !(all & CAP_39_BITS);
 	return all & (CAP_39_BITS | CAP_48_BITS) ? 0
 						 : refuse(-EIO, "VT-d units differ in how many bits they translate");
@@ -261,7 +262,8 @@ static void publish(const void *entry)
 {
 	struct vtd_unit *u;
 
-	for_each_vtd(u) vtd_publish(u, entry);
+	for_each_vtd (u)
+		vtd_publish(u, entry);
 }
 
 static void set_context(struct vtd_pair *entry, struct vtd_pair value)
@@ -307,9 +309,10 @@ static int check_cell(const struct cell *cell)
 {
 	const struct vtd_unit *u;
 
-	for_each_vtd(u) if (cell->id >= CAP_DOMAINS(u->capabilities) - 1) return refuse(
-		-ERANGE, "cell %s: id %u is beyond the domains of the VT-d unit at 0x%llx", cell->name, cell->id,
-		(unsigned long long)u->listed->base);
+	for_each_vtd (u)
+		if (cell->id >= CAP_DOMAINS(u->capabilities) - 1)
+			return refuse(-ERANGE, "cell %s: id %u is beyond the domains of the VT-d unit at 0x%llx",
+				      cell->name, cell->id, (unsigned long long)u->listed->base);
 	for (u32 i = 1; !wide && i < PAGING_ENTRIES; i++)
 		if (cell->dma.root[i])
 			return refuse(-E2BIG, "cell %s: has memory for devices beyond the 39 bits of VT-d", cell->name);
@@ -345,8 +348,7 @@ static void flush_all(void)
 {
 	struct vtd_unit *u;
 
-	for_each_vtd(u)
-	{
+	for_each_vtd (u) {
 		if (!(u->extended & ECAP_COHERENT))
 			cache_write_back();
 		spin_lock(&u->lock);
@@ -429,7 +431,8 @@ static void disable(void)
 	struct vtd_unit *u;
 
 	enabled = false;
-	for_each_vtd(u) disable_unit(u);
+	for_each_vtd (u)
+		disable_unit(u);
 }
 
 static int enable(void)
@@ -437,10 +440,13 @@ static int enable(void)
 	const struct vtd_unit *bad = NULL;
 	struct vtd_unit *u;
 
-	for_each_vtd(u) enable_unit(u);
+	for_each_vtd (u)
+		enable_unit(u);
 	enabled = true;
 	flush_all();
-	for_each_vtd(u) if (!vtd_command(u, VTD_TRANSLATION, true)) bad = u;
+	for_each_vtd (u)
+		if (!vtd_command(u, VTD_TRANSLATION, true))
+			bad = u;
 	if (!bad)
 		return 0;
 	disable();
@@ -498,7 +504,8 @@ static bool report_faults(void)
 	struct vtd_unit *u;
 	bool any = false;
 
-	for_each_vtd(u) any |= enabled && report_unit(u);
+	for_each_vtd (u)
+		any |= enabled && report_unit(u);
 	return any;
 }
 

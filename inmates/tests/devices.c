@@ -3,14 +3,16 @@
  * Test of what a cell may do with devices: TAP on the console; then it waits to be shut down, or the state is "failed".
  *
  * The cell has: timer 2 of the HPET as a sub-page region of 32-bit registers, COM3 and pin 4 of the IOAPIC, QEMU's
- * "edu" device with its BAR where the hardware has it, and a device with an MSI-X table. Command line: edu=, msix= bus,
- * device and function of the last two; violate= what to do in the end that must park the CPU.
+ * "edu" device with its BAR where the hardware has it and pin 20, to which its INTA is wired, a device with an MSI-X
+ * table, and one behind a bridge that is root's. Command line: edu=, nic=, far= bus, device and function of the last
+ * three; violate= what to do in the end that must park the CPU.
  */
 #include "inmate/inmate.h"
 
 #define VECTOR_UART 0x45
 #define VECTOR_EDU 0x46
 #define VECTOR_NIC 0x47
+#define VECTOR_LINE 0x48
 #define PATIENCE_MS 2000
 
 #define HPET_TIMER 0xfed00140UL
@@ -20,7 +22,9 @@
 #define IOAPIC_DATA 0x10
 #define ENTRY(pin) (0x10 + 2 * (pin))
 #define MASKED 0x10000
+#define LEVEL_LOW (1 << 15 | 1 << 13) /* as PCI has its lines */
 #define UART_PIN 4
+#define EDU_PIN 20
 #define FOREIGN_PIN 5
 
 #define UART 0x3e8
@@ -34,6 +38,7 @@
 #define EDU_LIVE 0x04
 #define EDU_RAISE 0x60
 #define EDU_ACKNOWLEDGE 0x64
+#define VIRTIO_VENDOR 0x1af4
 #define CAP_MSI 0x05
 #define CAP_MSIX 0x11
 /* 82574 datasheet, chapter 10: interrupt cause, cause set, mask set, vector allocation; the cause is receive queue 0.
@@ -47,9 +52,9 @@
 #define NIC_VECTOR 1
 #define MSI_ADDRESS(apic_id) (0xfee00000U | (apic_id) << 12)
 
-static volatile u32 uart_interrupts, edu_interrupts, nic_interrupts;
+static volatile u32 uart_interrupts, edu_interrupts, line_interrupts, nic_interrupts;
 static volatile u32 *edu;
-static u32 edu_bdf, nic_bdf;
+static u32 edu_bdf, nic_bdf, far_bdf;
 static unsigned int number;
 static bool failed;
 
@@ -163,6 +168,38 @@ static void test_config_space(void)
 	result(edu && edu[0] == 0x010000ed, "its registers answer");
 	edu[EDU_LIVE / 4] = 0x00ff1234;
 	result(edu[EDU_LIVE / 4] == ~0x00ff1234U, "and work");
+}
+
+static void test_bridge(void)
+{
+	result((pci_read(far_bdf, 0) & 0xffff) == VIRTIO_VENDOR, "a device behind a bridge is there");
+	result(by_memory(far_bdf)[0] == pci_read(far_bdf, 0), "by memory, too");
+	pci_write(far_bdf, 4, 0x406);
+	result((pci_read(far_bdf, 4) & 0xffff) == 0x406, "its command register is the cell's");
+}
+
+static void line_interrupt(void)
+{
+	edu[EDU_ACKNOWLEDGE / 4] = 1;
+	line_interrupts++;
+}
+
+/* The line stays up until the device has its acknowledgement, and the pin is silent until the APIC has ended it. */
+static void test_line(void)
+{
+	irq_handler_set(VECTOR_LINE, line_interrupt);
+	ioapic_write(ENTRY(EDU_PIN) + 1, apic_id() << 24);
+	ioapic_write(ENTRY(EDU_PIN), LEVEL_LOW | VECTOR_LINE);
+	edu[EDU_RAISE / 4] = 1;
+	delay_us(10000);
+	result(!line_interrupts, "INTx is off after a reset");
+	edu[EDU_ACKNOWLEDGE / 4] = 1;
+	pci_write(edu_bdf, 4, 0x006);
+	edu[EDU_RAISE / 4] = 1;
+	result(reached(&line_interrupts, 1), "INTx arrives by a level-triggered pin");
+	edu[EDU_RAISE / 4] = 1;
+	result(reached(&line_interrupts, 2) && line_interrupts == 2, "and again, once each time");
+	ioapic_write(ENTRY(EDU_PIN), MASKED | LEVEL_LOW | VECTOR_LINE);
 }
 
 static void edu_interrupt(void)
@@ -286,12 +323,15 @@ void inmate_run(void)
 
 	edu_bdf = (u32)cmdline_int("edu", 0);
 	nic_bdf = (u32)cmdline_int("nic", 0);
+	far_bdf = (u32)cmdline_int("far", 0);
 	cmdline_string("violate", violation, sizeof(violation));
 	printk("TAP version 13\n");
 	interrupts_enable();
 	test_subpage();
 	test_ioapic();
 	test_config_space();
+	test_bridge();
+	test_line();
 	test_msi();
 	test_msix();
 	printk("1..%u\n", number);

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # For scenarios with a cell that has parts of devices (inmates/tests/devices.c), behind lib.sh. The machine must have an
-# edu, a virtio-rng and an e1000e at the places below.
+# edu, a virtio-rng behind a bridge and an e1000e at the places below.
 
 EDU=/sys/bus/pci/devices/0000:00:10.0
-RNG=/sys/bus/pci/devices/0000:00:11.0
+RNG=/sys/bus/pci/devices/0000:01:00.0
 NIC=/sys/bus/pci/devices/0000:00:12.0
 
 # bar DEVICE NUMBER: where it is
@@ -37,12 +37,12 @@ define() {
     { "phys": "$(bar $EDU 0)", "virt": "$(bar $EDU 0)", "size": "1M", "flags": ["read", "write"] },
     { "phys": "$(bar $NIC 0)", "virt": "$(bar $NIC 0)", "size": "128K", "flags": ["read", "write"] }
   ],
-  "irqchips": [{ "address": "0xfec00000", "id": "0xff00", "pins": "4" }],
+  "irqchips": [{ "address": "0xfec00000", "id": "0xff00", "pins": "4,20" }],
   "ports": ["0x3e8-0x3ef"],
-  "pci_devices": [$(listed 0000:00:10.0), $(listed 0000:00:11.0), $(listed 0000:00:12.0)],
+  "pci_devices": [$(listed 0000:00:10.0), $(listed 0000:01:00.0), $(listed 0000:00:12.0)],
   $(tr '\n' ' ' </run/celld/system.json | sed 's/.*\("pci_caps": .*\), "ports":.*/\1/'),
   "images": [{ "path": "/usr/lib/celld/inmates/devices.bin" }],
-  "command_line": "edu=0x80 nic=0x90 $1",
+  "command_line": "edu=0x80 nic=0x90 far=0x100 $1",
   "supervision": { "Restart": "no" }
 }
 END

@@ -132,6 +132,12 @@ said_of() {
 	journalctl --boot --no-pager --quiet --cursor="$cursor" --output=json CELL_NAME="$1"
 }
 
+# cell_listen FILE: what the cell says on its UART from now on. What cells have said to nobody waits in the cable.
+cell_listen() {
+	timeout 5 cat /dev/ttyS3 >/dev/null
+	cat /dev/ttyS3 >"$1" &
+}
+
 # cell_key KEYS: type at the UART of the cell (COM3, which is wired to COM4).
 cell_key() {
 	printf '%s' "$1" >/dev/ttyS3

@@ -132,6 +132,31 @@ said_of() {
 	journalctl --boot --no-pager --quiet --cursor="$cursor" --output=json CELL_NAME="$1"
 }
 
+# For a cell that prints TAP, and said NAME, of the scenario, which prints what it said. cell_has_ended NAME: its tests.
+cell_has_ended() {
+	said "$1" | grep -qE '^1\.\.'
+}
+
+# cell_cases NAME: its cases, as ours
+cell_cases() {
+	said "$1" | grep -E '^(not )?ok' >/tmp/cases
+	while read -r verdict; do
+		case $verdict in
+		*"# SKIP"*) diag "$1: $verdict" ;;
+		ok*) pass "$1: ${verdict#ok * - }" ;;
+		*) fail "$1: ${verdict#not ok * - }" ;;
+		esac
+	done </tmp/cases
+	is "$(grep -c . /tmp/cases)" "$(said "$1" | sed -n 's/^1\.\.//p')" "$1: it ran all of its cases"
+}
+
+# cell_starts FILE: how often the cell was started while cell_listen wrote, or less: it says so itself, on a UART that may
+# lose a line on a busy host.
+cell_starts() {
+	started_lines=$(grep -c 'APIC ID' "$1")
+	echo $((started_lines > 1 ? started_lines : 1))
+}
+
 # cell_listen FILE: what the cell says on its UART from now on. What cells have said to nobody waits in the cable.
 cell_listen() {
 	timeout 5 cat /dev/ttyS3 >/dev/null

@@ -60,22 +60,6 @@ said() {
 	journal_of cell@devices | awk '/^TAP/ { text = ""; next } { text = text $0 "\n" } END { printf "%s", text }'
 }
 
-ended() {
-	said | grep -qE '^1\.\.'
-}
-
-judge() {
-	check "the cell ends its tests" wait_for 60 ended || said | diag
-	said | grep -E '^(not )?ok' >/tmp/cases
-	while read -r verdict; do
-		case $verdict in
-		ok*) pass "cell: ${verdict#ok * - }" ;;
-		*) fail "cell: ${verdict#not ok * - }" ;;
-		esac
-	done </tmp/cases
-	is "$(grep -c . /tmp/cases)" "$(said | sed -n 's/^1\.\.//p')" "it ran all of its cases"
-}
-
 parked() {
 	said_of devices |
 		grep -F "\"CELL_FAULT_CAUSE\":\"$1\"" | grep -qF "\"CELL_FAULT_ADDRESS\":\"$2"

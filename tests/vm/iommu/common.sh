@@ -86,22 +86,6 @@ said() {
 	journalctl --boot --no-pager --quiet --cursor="$cursor" --output=cat CELL_NAME=dma
 }
 
-ended() {
-	said | grep -qE '^1\.\.'
-}
-
-judge() {
-	check "the cell ends its tests" wait_for 120 ended || said | diag
-	said | grep -E '^(not )?ok' >/tmp/cases
-	while read -r verdict; do
-		case $verdict in
-		ok*) pass "cell: ${verdict#ok * - }" ;;
-		*) fail "cell: ${verdict#not ok * - }" ;;
-		esac
-	done </tmp/cases
-	is "$(grep -c . /tmp/cases)" "$(said | sed -n 's/^1\.\.//p')" "it ran all of its cases"
-}
-
 # told CELL DEVICE ADDRESS: the journal has a blocked access
 told() {
 	said_of "$1" | grep -F "\"CELL_FAULT_DEVICE\":\"$2\"" | grep -qF "\"CELL_FAULT_ADDRESS\":\"$3\""
@@ -151,7 +135,8 @@ names RootCell 00:11.0 $GUARD_PAGE
 fill $COPY_PAGE
 
 check "a cell with a device starts" systemctl start cell@dma || journal_of cell@dma | tail -n 5 | diag
-judge
+check "the cell ends its tests" wait_for 120 cell_has_ended cell || said cell | diag
+cell_cases cell
 check "root's page is whole" whole $ROOT_PAGE
 beats=$(property HeartbeatCount guard)
 check "the other cell's canary is alive" wait_for 30 at_least HeartbeatCount $((beats + 3)) guard

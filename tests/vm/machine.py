@@ -8,6 +8,7 @@ A machine has one deadline; whoever waits for it gets Hung when that has passed,
 import ctypes
 import json
 import os
+import re
 import selectors
 import signal
 import socket
@@ -197,7 +198,7 @@ class Machine:
             signal.signal(signal.SIGWINCH, signal.SIG_DFL)
 
     def save_registers(self):
-        """Write the registers of all CPUs to registers.log: where does a machine that hangs stand?"""
+        """Write the registers of all CPUs to registers.log, return what tells where each one stands."""
         request = {'execute': 'human-monitor-command', 'arguments': {'command-line': 'info registers -a'}}
         self.monitor.settimeout(5)
         self.monitor.sendall(b'{"execute": "qmp_capabilities"}' + json.dumps(request).encode())
@@ -207,11 +208,12 @@ class Machine:
                     text = json.loads(line).get('return')
                     if text:
                         (self.folder / 'registers.log').write_text(text.replace('\r', ''))
-                        return
+                        return [line.strip() for line in text.splitlines() if re.match('CPU#|[ER]IP=|CR0=', line)]
         except TimeoutError:
-            pass  # QEMU itself hangs.
+            pass
+        return ['QEMU itself hangs']
 
-    def last_words(self, lines=15):
+    def last_words(self, lines=40):
         """What the consoles of Linux and of the hypervisor said last, as lines of text."""
         for log in ['console.log', 'hypervisor.log']:
             said = (self.folder / log).read_text(errors='replace').splitlines()[-lines:]

@@ -17,6 +17,7 @@ import subprocess
 import time
 
 import backports
+from cable import Cable
 
 KERNEL_ARGUMENTS = ('console=ttyS1,115200 quiet loglevel=5 mitigations=off audit=0 apparmor=0 selinux=0 '
                     'cryptomgr.notests no_timer_check tsc=reliable raid=noautodetect net.ifnames=0 oops=panic panic=-1 '
@@ -25,8 +26,6 @@ LOGS = ['hypervisor.log', 'console.log', 'cell.log']
 # Interrupt remapping lets Linux run x2APIC; DMA is not remapped.
 X2APIC_DEVICE = 'intel-iommu,intremap=on,eim=on'
 X2APIC_APPEND = 'intel_iommu=off'
-CABLE_BYTES = 4096  # that are carried at once between COM3 and COM4
-CABLE_BUFFER = 1 << 16  # of the cable: a few hundred bytes may wait, as QEMU sends each by itself, which takes most of a KiB
 PR_SET_PDEATHSIG = 1
 
 
@@ -79,8 +78,7 @@ class Machine:
         self.cell, cell_end = socket.socketpair()
         self.line, line_end = socket.socketpair()
         self.selector.register(self.agent, selectors.EVENT_READ, self._read_agent)
-        self._connect(self.cell, self.line)
-        self._connect(self.line, self.cell)
+        Cable(self.selector, self.cell, self.line)
         ends = [agent_end, monitor_end, cell_end, line_end]
         numbers = [end.fileno() for end in ends]
         command = emulator + self._arguments(image, *numbers)
@@ -89,17 +87,6 @@ class Machine:
                                          env=environment, preexec_fn=die_with_parent, start_new_session=True)
         for end in ends:
             end.close()
-
-    def _connect(self, source, target):
-        """Carry bytes from one serial port to another; those that nobody takes are lost, as on any cable."""
-        def carry():
-            try:
-                target.send(source.recv(CABLE_BYTES), socket.MSG_DONTWAIT)
-            except OSError:
-                pass
-
-        source.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CABLE_BUFFER)
-        self.selector.register(source, selectors.EVENT_READ, carry)
 
     def _arguments(self, image, agent, monitor, cell, line):
         options = self.options

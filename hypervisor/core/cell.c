@@ -166,10 +166,11 @@ static void fill_comm(struct cell *cell)
 }
 
 /* Tell the suspended CPUs of a cell what to do on resume. */
-static void order_cpus(const struct cell *cell, bool start)
+static void order_cpus(struct cell *cell, bool start)
 {
 	unsigned int id;
 
+	cell->failed_cpus = 0;
 	for_each_cpu (id, &cell->cpus) {
 		struct pcpu *cpu = pcpu_of(id);
 

@@ -76,16 +76,6 @@ void control_wait(struct pcpu *cpu)
 	}
 }
 
-static bool all_failed(const struct cell *cell)
-{
-	unsigned int id;
-
-	for_each_cpu (id, &cell->cpus)
-		if (!READ_ONCE(pcpu_of(id)->shared.failed))
-			return false;
-	return true;
-}
-
 static void print_regs(const u64 regs[20])
 {
 	static const char names[20][6] = { "RAX", "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "RSP", "R8",  "R9",
@@ -106,8 +96,9 @@ void control_violation(struct pcpu *cpu, const struct violation *v)
 	WRITE_ONCE(cpu->shared.failed, 1);
 	memory_barrier();
 	arch_park(cpu);
-	/* Two that are the last at once may both tell it. What the cell wrote into its state word proves nothing. */
-	last = cell != &root_cell && all_failed(cell);
+	/* What the cell wrote into its state word proves nothing. */
+	last = cell != &root_cell &&
+	       __atomic_add_fetch(&cell->failed_cpus, 1, __ATOMIC_SEQ_CST) == cpu_set_weight(&cell->cpus);
 	if (last) {
 		cell_set_state(cell, CELL_STATE_FAILED);
 		event_cell(HV_EVENT_CELL_FAILED, cell);

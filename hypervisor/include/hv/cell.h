@@ -63,6 +63,7 @@ struct cell {
 	u32 id;
 	char name[CELL_NAME_BYTES];
 	struct cpu_set cpus;
+	u32 failed_cpus;		   /**< how many are parked for a violation */
 	bool loadable;			   /**< root may write the LOADABLE regions */
 	bool asked;			   /**< a shutdown request is posted and not yet judged */
 	struct cell_comm *comm;		   /**< communication page; NULL for root */

@@ -96,10 +96,13 @@ def make_kernel():
         for part in ['src', 'lib/' + next((whole / 'usr/lib').glob('linux-kbuild-*')).name]:
             (new / 'usr' / part).parent.mkdir(parents=True, exist_ok=True)
             (whole / 'usr' / part).rename(new / 'usr' / part)
-        makefile = new / f'usr/src/linux-headers-{release}/Makefile'
-        makefile.write_text(makefile.read_text().replace('/usr/src', str(kernel / 'usr/src')))
         shutil.rmtree(whole)
     return kernel
+
+
+def aim_at_neighbour(makefile):
+    """It includes one that all flavours share, by the path of an installed package: say where that lies now."""
+    makefile.write_text(re.sub(r'\S+(?=/linux-headers-)', str(makefile.parent.parent), makefile.read_text()))
 
 
 def make_module(kernel, release):
@@ -110,8 +113,9 @@ def make_module(kernel, release):
     if not stamp.exists() or stamp.read_text() != content:
         progress('building the module for it')
         folder.mkdir(parents=True, exist_ok=True)
-        tool('sh', ROOT / 'kmod/build.sh', kernel / f'usr/src/linux-headers-{release}', ROOT, 'kmod', folder / 'kmod',
-             module)
+        headers = kernel / f'usr/src/linux-headers-{release}'
+        aim_at_neighbour(headers / 'Makefile')
+        tool('sh', ROOT / 'kmod/build.sh', headers, ROOT, 'kmod', folder / 'kmod', module)
         stamp.write_text(content)
     return module
 

@@ -8,6 +8,7 @@
 
 tap_count=0
 tap_failed=0
+tap_listener=
 
 # A line of explanation; reads standard input without arguments.
 diag() {
@@ -157,10 +158,12 @@ cell_starts() {
 	echo $((started_lines > 1 ? started_lines : 1))
 }
 
-# cell_listen FILE: what the cell says on its UART from now on. What cells have said to nobody waits in the cable.
+# cell_listen FILE: what the cell says on its UART from now on, until finish. What cells have said to nobody waits in the cable.
 cell_listen() {
 	timeout 5 cat /dev/ttyS3 >/dev/null
-	cat /dev/ttyS3 >"$1" &
+	: >"$1"
+	cat /dev/ttyS3 >>"$1" &
+	tap_listener=$!
 }
 
 # cell_key KEYS: type at the UART of the cell (COM3, which is wired to COM4).
@@ -282,6 +285,7 @@ no_splats() {
 # Close the scenario: the kernel has nothing to complain about, and this many cases were run.
 finish() {
 	check "no kernel warning, oops or stall" no_splats || dmesg | tail -n 60 | diag
+	[ -z "$tap_listener" ] || kill "$tap_listener" # or it takes what the next scenario should hear
 	printf '1..%d\n' "$tap_count"
 	exit "$tap_failed"
 }

@@ -84,29 +84,6 @@ static u64 read_page(const struct attack *a)
 	return *apic_page(a->at);
 }
 
-static u64 write1(const struct attack *a)
-{
-	*(volatile u8 *)attack_map(a->at) = (u8)a->value;
-	return 0;
-}
-
-static u64 write4(const struct attack *a)
-{
-	*(volatile u32 *)attack_map(a->at) = (u32)a->value;
-	return 0;
-}
-
-static u64 write8(const struct attack *a)
-{
-	*(volatile u64 *)attack_map(a->at) = a->value;
-	return 0;
-}
-
-static u64 jump(const struct attack *a)
-{
-	return attack_call(attack_map(a->at), 0, 0);
-}
-
 /* An interrupt of vector @value is pending when the CPU is parked: the hypervisor has to get rid of it. */
 static u64 leave_pending(const struct attack *a)
 {
@@ -192,10 +169,10 @@ static const struct attack rows[] = {
 	GO_ON("its number by the page", read_page, 0x20, 0, 0x03000000),
 	GO_ON("the task priority by the page", by_page, 0x08, 0x10, 0),
 
-	PARK("a byte to the APIC's page", write1, PAGE + 0x80, 0, "mmio"),
-	PARK("8 bytes to the APIC's page", write8, PAGE + 0x80, 0, "mmio"),
-	PARK("a write between the APIC's registers", write4, PAGE + 0x304, 0, "mmio"),
-	PARK("a jump to the APIC's page", jump, PAGE, 0, "mmio"),
+	PARK("a byte to the APIC's page", attack_write1, PAGE + 0x80, 0, "mmio"),
+	PARK("8 bytes to the APIC's page", attack_write8, PAGE + 0x80, 0, "mmio"),
+	PARK("a write between the APIC's registers", attack_write4, PAGE + 0x304, 0, "mmio"),
+	PARK("a jump to the APIC's page", attack_jump, PAGE, 0, "mmio"),
 	PARK_CODE("an addition to the APIC's page", attack_run, PAGE + 0x80, 0, "\x01\x07"),
 	PARK_CODE("a string to the APIC's page", attack_run, PAGE + 0x80, 0, "\xab"),
 };

@@ -7,54 +7,11 @@
 
 #define RET 0xc3
 
-static u64 read1(const struct attack *a)
-{
-	return *(volatile u8 *)attack_map(a->at);
-}
-
-static u64 read2(const struct attack *a)
-{
-	return *(volatile u16 *)attack_map(a->at);
-}
-
-static u64 read4(const struct attack *a)
-{
-	return *(volatile u32 *)attack_map(a->at);
-}
-
-static u64 read8(const struct attack *a)
-{
-	return *(volatile u64 *)attack_map(a->at);
-}
-
-static u64 write1(const struct attack *a)
-{
-	*(volatile u8 *)attack_map(a->at) = (u8)a->value;
-	return 0;
-}
-
-static u64 write4(const struct attack *a)
-{
-	*(volatile u32 *)attack_map(a->at) = (u32)a->value;
-	return 0;
-}
-
-static u64 write8(const struct attack *a)
-{
-	*(volatile u64 *)attack_map(a->at) = a->value;
-	return 0;
-}
-
-static u64 jump(const struct attack *a)
-{
-	return attack_call(attack_map(a->at), 0, 0);
-}
-
 /* Write and read back. */
 static u64 hold(const struct attack *a)
 {
-	write8(a);
-	return read8(a);
+	attack_write8(a);
+	return attack_read8(a);
 }
 
 /* There is a RET, so it is not what is there that keeps it from being executed. */
@@ -142,9 +99,11 @@ static u64 run_across(const struct attack *a)
 }
 
 /* One byte read, written, executed. */
-#define ALL(what, at)                                                                                      \
-	PARK("a read of " what, read1, at, 0, "mmio"), PARK("a write to " what, write1, at, 0x55, "mmio"), \
-		PARK("a jump to " what, jump, at, 0, "mmio"), PARK("page tables in " what, page_tables, at, 0, "mmio")
+#define ALL(what, at)                                                      \
+	PARK("a read of " what, attack_read1, at, 0, "mmio"),              \
+		PARK("a write to " what, attack_write1, at, 0x55, "mmio"), \
+		PARK("a jump to " what, attack_jump, at, 0, "mmio"),       \
+		PARK("page tables in " what, page_tables, at, 0, "mmio")
 
 static const struct attack rows[] = {
 	ALL("the hole behind the communication page", 0x101000),
@@ -182,36 +141,36 @@ static const struct attack rows[] = {
 	PARK_AT("interrupt descriptors in the hypervisor", interrupt_descriptors, 0x3a000000, 0, "mmio", 0x3a000060),
 	PARK("a stack in another cell's RAM", stack, 0x3b200000, 0, "mmio"),
 
-	GO_ON("the read-only region is read", read8, READ_ONLY, 0, 0),
-	PARK("a write to the read-only region", write1, READ_ONLY, 1, "mmio"),
-	PARK("a write to its last byte", write1, READ_ONLY + 0x1fff, 1, "mmio"),
-	PARK("a jump to the read-only region", jump, READ_ONLY, 0, "mmio"),
+	GO_ON("the read-only region is read", attack_read8, READ_ONLY, 0, 0),
+	PARK("a write to the read-only region", attack_write1, READ_ONLY, 1, "mmio"),
+	PARK("a write to its last byte", attack_write1, READ_ONLY + 0x1fff, 1, "mmio"),
+	PARK("a jump to the read-only region", attack_jump, READ_ONLY, 0, "mmio"),
 	GO_ON("the region without execute holds", hold, NO_EXECUTE, 0x1122334455667788, 0x1122334455667788),
 	PARK("a jump to the region without execute", jump_to_ret, NO_EXECUTE, 0, "mmio"),
-	PARK("a jump to the communication page", jump, CELL_COMM_ADDRESS, 0, "mmio"),
+	PARK("a jump to the communication page", attack_jump, CELL_COMM_ADDRESS, 0, "mmio"),
 	GO_ON("the island holds", hold, ISLAND + 0xff8, 0x1122334455667788, 0x1122334455667788),
 	GO_ON("and is executed", jump_to_ret, ISLAND, 0x77, 0x77),
 
-	PARK_AT("a read from the island into the hole", read8, ISLAND + 0xffc, 0, "mmio", ISLAND + 0x1000),
-	PARK_AT("a write from the island into the hole", write8, ISLAND + 0xffd, ~0UL, "mmio", ISLAND + 0x1000),
-	PARK("a write from the hole into the island", write8, ISLAND - 4, ~0UL, "mmio"),
-	PARK_AT("a read from the communication page into the hole", read2, 0x100fff, 0, "mmio", 0x101000),
-	PARK_AT("a write from RAM into the hole", write4, RAM + RAM_BYTES - 2, 0, "mmio", RAM + RAM_BYTES),
+	PARK_AT("a read from the island into the hole", attack_read8, ISLAND + 0xffc, 0, "mmio", ISLAND + 0x1000),
+	PARK_AT("a write from the island into the hole", attack_write8, ISLAND + 0xffd, ~0UL, "mmio", ISLAND + 0x1000),
+	PARK("a write from the hole into the island", attack_write8, ISLAND - 4, ~0UL, "mmio"),
+	PARK_AT("a read from the communication page into the hole", attack_read2, 0x100fff, 0, "mmio", 0x101000),
+	PARK_AT("a write from RAM into the hole", attack_write4, RAM + RAM_BYTES - 2, 0, "mmio", RAM + RAM_BYTES),
 	PARK("a copy from RAM into the hole", copy_to, RAM + RAM_BYTES, 0, "mmio"),
 	PARK("a copy from the hole behind RAM", copy_from, RAM + RAM_BYTES, 0, "mmio"),
 	PARK("an instruction from RAM into the hole", run_across, RAM + RAM_BYTES, 0, "mmio"),
 	PARK("an instruction from the island into the hole", run_across, ISLAND + 0x1000, 0, "mmio"),
 
-	GO_ON("a foreign device's configuration reads as ones: byte", read1, 0xb0000003, 0, 0xff),
-	GO_ON("a foreign device's configuration reads as ones: word", read2, 0xb0008002, 0, 0xffff),
-	GO_ON("a foreign device's configuration reads as ones: dword", read4, 0xb00fa000, 0, 0xffffffff),
-	GO_ON("the last bytes of configuration space read as ones", read4, 0xbffffffc, 0, 0xffffffff),
-	PARK("a write to a foreign device's command register", write4, 0xb0010004, 0, "mmio"),
-	PARK("a byte to a foreign device's BAR", write1, 0xb0010010, 0, "mmio"),
-	PARK("a write to the last bytes of configuration space", write4, 0xbffffffc, 0, "mmio"),
-	PARK("8 bytes of configuration space", read8, 0xb0000000, 0, "mmio"),
-	PARK("an access across registers of configuration space", read4, 0xb0000002, 0, "mmio"),
-	PARK("a jump to configuration space", jump, 0xb0000000, 0, "mmio"),
+	GO_ON("a foreign device's configuration reads as ones: byte", attack_read1, 0xb0000003, 0, 0xff),
+	GO_ON("a foreign device's configuration reads as ones: word", attack_read2, 0xb0008002, 0, 0xffff),
+	GO_ON("a foreign device's configuration reads as ones: dword", attack_read4, 0xb00fa000, 0, 0xffffffff),
+	GO_ON("the last bytes of configuration space read as ones", attack_read4, 0xbffffffc, 0, 0xffffffff),
+	PARK("a write to a foreign device's command register", attack_write4, 0xb0010004, 0, "mmio"),
+	PARK("a byte to a foreign device's BAR", attack_write1, 0xb0010010, 0, "mmio"),
+	PARK("a write to the last bytes of configuration space", attack_write4, 0xbffffffc, 0, "mmio"),
+	PARK("8 bytes of configuration space", attack_read8, 0xb0000000, 0, "mmio"),
+	PARK("an access across registers of configuration space", attack_read4, 0xb0000002, 0, "mmio"),
+	PARK("a jump to configuration space", attack_jump, 0xb0000000, 0, "mmio"),
 };
 
 const struct attacks memory_attacks = { rows, ARRAY_SIZE(rows) };

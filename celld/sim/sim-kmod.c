@@ -118,6 +118,7 @@ int kmod_enable(_unused_ int fd, _unused_ const void *system_blob)
 		return call_end(&call, -EBUSY, "enabled already");
 	if (error < 0)
 		return call_end(&call, error, "simulated");
+	sim_change(call.sim, call.what, NULL);
 	call.sim->enabled = true;
 	sim_emit(call.sim, NET_EVENT_ENABLED, NULL, NULL, 0);
 	return call_end(&call, 0, NULL);
@@ -136,6 +137,7 @@ int kmod_disable(_unused_ int fd)
 	Call call;
 
 	(void)call_begin(&call, "disable", NULL);
+	sim_change(call.sim, call.what, NULL);
 	for (size_t i = 0; i < SIM_CELLS; i++)
 		if (call.sim->cells[i].used)
 			destroy(call.sim, &call.sim->cells[i]);
@@ -185,6 +187,7 @@ int kmod_cell_create(_unused_ int fd, const void *blob, size_t size_bytes)
 		return call_end(&call, -ENOMEM, "too many cells");
 	if (!is_free(call.sim, &kernel.cpus))
 		return call_end(&call, -EBUSY, "CPU is in use");
+	sim_change(call.sim, call.what, call.name);
 	kernel.id = (int32_t)(c - call.sim->cells);
 	c->kernel = kernel;
 	c->used = true;
@@ -235,6 +238,7 @@ int kmod_cell_load(_unused_ int fd, const char *name, const KmodConsent *consent
 
 	if (error < 0)
 		return call_end(&call, error, "simulated");
+	sim_change(call.sim, call.what, name);
 	c->kernel.state = KERNEL_SHUT_DOWN;
 	memset(&c->kernel.failed, 0, sizeof(c->kernel.failed));
 	memset(c->loaded, 0, sizeof(c->loaded));
@@ -252,6 +256,7 @@ int kmod_cell_start(_unused_ int fd, const char *name, const KmodConsent *consen
 
 	if (error < 0)
 		return call_end(&call, error, "simulated");
+	sim_change(call.sim, call.what, name);
 	c->kernel.state = KERNEL_RUNNING;
 	memset(&c->kernel.failed, 0, sizeof(c->kernel.failed));
 	memset(call.sim->pages[c->kernel.id], 0, SIM_PAGE_BYTES);
@@ -270,6 +275,7 @@ int kmod_cell_destroy(_unused_ int fd, const char *name, const KmodConsent *cons
 
 	if (error < 0)
 		return call_end(&call, error, "simulated");
+	sim_change(call.sim, call.what, name);
 	destroy(call.sim, c);
 	return call_end(&call, 0, NULL);
 }

@@ -53,13 +53,46 @@ Sim *sim_open(void)
 	return the_sim;
 }
 
+static void trace(const Sim *sim, int pid, const char *what, const char *cell, int value)
+{
+	_cleanup_free_ char *path = sim_path("trace");
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	/* Opened each time: workers close what they inherit. */
+	if (fd >= 0)
+		(void)dprintf(fd, "{\"t\":%llu,\"what\":\"%s\",\"cell\":\"%s\",\"value\":%d,\"seq\":%llu,\"pid\":%d}\n",
+			      (unsigned long long)clock_monotonic(), what, cell ?: "", value,
+			      (unsigned long long)sim->seq, pid);
+}
+
+void sim_trace(Sim *sim, const char *what, const char *cell, int value)
+{
+	trace(sim, (int)getpid(), what, cell, value);
+	sim->untold.what[0] = '\0';
+}
+
+void sim_change(Sim *sim, const char *what, const char *cell)
+{
+	snprintf(sim->untold.cell, sizeof(sim->untold.cell), "%s", cell ?: "");
+	sim->untold.pid = (int)getpid();
+	snprintf(sim->untold.what, sizeof(sim->untold.what), "%s", what);
+}
+
+/** succeed - a killed process has left the lock behind, and maybe something to tell */
+static void succeed(Sim *sim)
+{
+	pthread_mutex_consistent(&sim->lock);
+	if (sim->untold.what[0])
+		trace(sim, sim->untold.pid, sim->untold.what, sim->untold.cell, 0);
+	sim->untold.what[0] = '\0';
+}
+
 void sim_lock(Sim *sim)
 {
 	uint64_t begin = clock_monotonic();
 
-	/* A killed process leaves the lock behind; what it was doing was atomic enough. */
 	if (pthread_mutex_lock(&sim->lock) == EOWNERDEAD)
-		pthread_mutex_consistent(&sim->lock);
+		succeed(sim);
 	sim_lock_waited_nsec += (clock_monotonic() - begin) * 1000;
 }
 
@@ -162,16 +195,4 @@ void sim_print(Sim *sim, const SimCell *cell, const char *text)
 
 	for (; *text; text++, page->tail++)
 		page->content[page->tail % CELL_CONSOLE_BYTES] = *text;
-}
-
-void sim_trace(const Sim *sim, const char *what, const char *cell, int value)
-{
-	_cleanup_free_ char *path = sim_path("trace");
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-
-	/* Opened each time: workers close what they inherit. */
-	if (fd >= 0)
-		(void)dprintf(fd, "{\"t\":%llu,\"what\":\"%s\",\"cell\":\"%s\",\"value\":%d,\"seq\":%llu,\"pid\":%d}\n",
-			      (unsigned long long)clock_monotonic(), what, cell ?: "", value,
-			      (unsigned long long)sim->seq, (int)getpid());
 }

@@ -84,10 +84,18 @@ typedef struct SimLoop {
 	uint64_t buckets[SIM_LOOP_BUCKETS];
 } SimLoop;
 
+/** A change of state that the trace does not tell of yet. */
+typedef struct SimChange {
+	char what[8]; /**< empty: there is none */
+	char cell[KERNEL_CELL_NAME_BYTES];
+	int pid;
+} SimChange;
+
 typedef struct Sim {
 	uint8_t pages[SIM_CELLS][SIM_PAGE_BYTES]; /**< communication pages */
 	struct cell_console_page consoles[SIM_CELLS];
 	pthread_mutex_t lock;
+	SimChange untold;
 	bool present;
 	bool enabled;
 	uint64_t seq;
@@ -135,7 +143,15 @@ void sim_say(Sim *sim, SimCell *cell, KernelState state);
 void sim_print(Sim *sim, const SimCell *cell, const char *text);
 
 /** sim_trace - add a line to the file `trace` if there is one, a JSON object; @cell may be NULL; under the lock */
-void sim_trace(const Sim *sim, const char *what, const char *cell, int value);
+void sim_trace(Sim *sim, const char *what, const char *cell, int value);
+
+/**
+ * sim_change - something is about to change, of which a sim_trace() will tell
+ *
+ * Should this process be killed before, the next one that takes the lock tells of it: no change of a kernel gets lost.
+ * @cell: or NULL. Context: under the lock.
+ */
+void sim_change(Sim *sim, const char *what, const char *cell);
 
 /* sim-faults.c; all under the lock */
 

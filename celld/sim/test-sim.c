@@ -186,6 +186,33 @@ static void test_dead_worker(void **state)
 	assert_int_equal(kmod_cell_load(-1, "cell1", &force, NULL, 0), 0);
 }
 
+/** A worker that is killed in the middle of a call has changed something: the trace tells of it as its own. */
+static void test_untold_change(void **state)
+{
+	_cleanup_free_ char *path = sim_path("trace"), *wanted = NULL;
+	_cleanup_fclose_ FILE *file = fopen(path, "w+e");
+	char line[256];
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(file);
+	pid = fork();
+	if (pid == 0) {
+		sim_lock(sim);
+		sim_change(sim, "start", "cell1");
+		(void)kill(getpid(), SIGKILL);
+	}
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	sim_lock(sim);
+	sim_unlock(sim);
+	assert_true(asprintf(&wanted, "\"pid\":%d}", (int)pid) > 0);
+	assert_non_null(fgets(line, sizeof(line), file));
+	assert_non_null(strstr(line, "\"what\":\"start\",\"cell\":\"cell1\",\"value\":0"));
+	assert_non_null(strstr(line, wanted));
+	assert_null(fgets(line, sizeof(line), file));
+	(void)unlink(path);
+}
+
 static void test_fates(void **state)
 {
 	SimCell *c = &sim->cells[1];
@@ -213,6 +240,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lost_events, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_late_events, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dead_worker, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_untold_change, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_fates, set_up, tear_down),
 	};
 	_cleanup_free_ char *command = NULL;

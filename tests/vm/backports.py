@@ -18,6 +18,7 @@ SUITE = f'{STABLE}-backports'
 EMULATOR = 'qemu-system-x86 qemu-system-common qemu-system-data seabios'.split()
 KERNEL = ['linux-image-amd64', 'linux-headers-amd64']
 LIBRARIES = 'usr/lib/x86_64-linux-gnu'
+SOURCES = {'kmod': ['jailhouse.ko', 'uio_ivshmem.ko'], 'tests/vm/fuzz-machine/module': ['jailhouse-fuzz.ko']}
 
 
 class Unreachable(BuildError):
@@ -105,23 +106,25 @@ def aim_at_neighbour(makefile):
     makefile.write_text(re.sub(r'\S+(?=/linux-headers-)', str(makefile.parent.parent), makefile.read_text()))
 
 
-def make_module(kernel, release):
-    """jailhouse.ko for that kernel."""
+def make_modules(kernel, release):
+    """Our modules for that kernel, as files."""
     folder = BUILD / 'backports'
-    module, stamp = folder / 'jailhouse.ko', folder / 'digest'
-    content = digest(kernel, digest_tree(ROOT / 'kmod'), digest_tree(ROOT / 'hypervisor/abi'))
+    modules, stamp = [folder / name for names in SOURCES.values() for name in names], folder / 'digest'
+    content = digest(kernel, *(digest_tree(ROOT / source) for source in [*SOURCES, 'hypervisor/abi']))
     if not stamp.exists() or stamp.read_text() != content:
-        progress('building the module for it')
+        progress('building the modules for it')
         folder.mkdir(parents=True, exist_ok=True)
         headers = kernel / f'usr/src/linux-headers-{release}'
         aim_at_neighbour(headers / 'Makefile')
-        tool('sh', ROOT / 'kmod/build.sh', headers, ROOT, 'kmod', folder / 'kmod', module)
+        for source, names in SOURCES.items():
+            tool('sh', ROOT / 'kmod/build.sh', headers, ROOT, source, folder / 'objects',
+                 *(folder / name for name in names))
         stamp.write_text(content)
-    return module
+    return modules
 
 
 class BackportsImage(Image):
-    """The same Debian with the suite's kernel, and our module compiled for that."""
+    """The same Debian with the suite's kernel, and our modules compiled for that."""
 
     def __init__(self, build, compile_first=True):
         super().__init__(build, compile_first)
@@ -130,4 +133,4 @@ class BackportsImage(Image):
             release = next((kernel / 'lib/modules').iterdir()).name
             self.vmlinux = kernel / 'vmlinux'
             self.initramfs = make_initramfs(kernel, release, 'backports_initramfs')
-            self.project = make_project(build, kernel, release, make_module(kernel, release), 'backports_project')
+            self.project = make_project(build, kernel, release, make_modules(kernel, release), 'backports_project')

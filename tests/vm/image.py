@@ -257,8 +257,8 @@ def move_into_usr(tree):
             shutil.rmtree(tree / name)
 
 
-def make_project(build, kernel, release, module=None, name='project'):
-    """The project's layer; with a module for another kernel than that of the Debian layer, and that kernel's."""
+def make_project(build, kernel, release, modules=(), name='project'):
+    """The project's layer; with modules for another kernel than that of the Debian layer, and that kernel's."""
     project, stamp = CACHE / f'{name}.squashfs', CACHE / f'{name}.digest'
     tree = CACHE / 'project'
     remove(tree)
@@ -266,9 +266,9 @@ def make_project(build, kernel, release, module=None, name='project'):
     if (build / 'build.ninja').exists():
         tool('meson', 'install', '--no-rebuild', '--quiet', '-C', build, env=os.environ | {'DESTDIR': str(tree)})
     move_into_usr(tree)
-    if module:
+    for module in modules:
         copy_module(module, tree / 'usr/lib/modules' / release / 'updates' / module.name)
-    index_modules(tree, kernel, release, stacked=not module)
+    index_modules(tree, kernel, release, stacked=not modules)
     shutil.copytree(HERE / 'guest', tree, symlinks=True, dirs_exist_ok=True)
     (tree / 'usr/libexec').mkdir(exist_ok=True)
     for name in PROGRAMS:

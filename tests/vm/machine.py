@@ -31,7 +31,8 @@ PR_SET_PDEATHSIG = 1
 LOOK_SECONDS = 2  # from one look at the hypervisor's log to the next
 # A fault of QEMU's (7.2 and 10.0), seen once in half an hour of a loaded machine: behind an exit of AMD-V it goes on with
 # nested paging, and takes the hypervisor's next instruction for one of the guest. RIP, stack and page tables of that "guest"
-# are the hypervisor's own, which #VMEXIT of no CPU brings about (AMD APM vol.2 15.6). Who loses the CPU is mostly Linux, which stalls.
+# are the hypervisor's own, which #VMEXIT of no CPU brings about (AMD APM vol.2 15.6). Mostly it is Linux that loses the CPU,
+# and stalls.
 CONFUSED = re.compile(r'cell \S+: CPU \d+ parked: page table in memory[^\n]*\n(?:[^\n]*\n){4}RIP=fffffc')
 
 

@@ -101,8 +101,7 @@ u64 attack_run(const struct attack *attack);
 /** attack_call - call code at an address with these registers; returns its RAX */
 u64 attack_call(u64 code, u64 rax, u64 rdi);
 
-/* What rows can name as their function: a read of so many bytes at @at, a write of @value there, a call of what is
- * there. */
+/* For rows to name as their function: a read of so many bytes at @at, a write of @value there, a jump there. */
 u64 attack_read1(const struct attack *a);
 u64 attack_read2(const struct attack *a);
 u64 attack_read4(const struct attack *a);
